@@ -1,0 +1,155 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// check answers everything that is wrong, each with its path in the file.
+func (c *Config) check() error {
+	var errs []error
+	bad := func(path, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...)))
+	}
+	oneOf := func(path, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			bad(path, "%q is not one of %s", value, strings.Join(allowed, ", "))
+		}
+	}
+	if c.StateDir == "" {
+		bad("state_dir", "is required: it holds the journal of writes not yet on both stores")
+	}
+	if len(c.Buckets) == 0 {
+		bad("buckets", "name at least one bucket")
+	}
+	if len(c.Credentials) == 0 {
+		bad("credentials", "name at least one key pair for clients to sign with")
+	}
+	if c.Listen.HTTP == "" && c.Listen.HTTPS == "" {
+		bad("listen", "name an http or an https address")
+	}
+	oneOf("tls.mode", c.TLS.Mode, "files", "off")
+	if c.Listen.HTTPS != "" && (c.TLS.Mode != "files" || c.TLS.CertFile == "" || c.TLS.KeyFile == "") {
+		bad("listen.https", "needs tls.mode: files with cert_file and key_file")
+	}
+	for name, s := range c.Stores {
+		c.checkStore("stores."+name, s, bad)
+	}
+	for name, b := range c.Buckets {
+		path := "buckets." + name
+		for _, ref := range []struct{ field, store string }{{"old", b.Old}, {"new", b.New}} {
+			if _, ok := c.Stores[ref.store]; !ok && (ref.store != "" || ref.field == "old") {
+				bad(path+"."+ref.field, "there is no store %q under stores", ref.store)
+			}
+		}
+		if b.Old == b.New {
+			bad(path, "old and new are the same store")
+		}
+	}
+	for i, k := range c.Credentials {
+		path := fmt.Sprintf("credentials[%d]", i)
+		if k.AccessKeyID == "" || k.SecretAccessKey == "" {
+			bad(path, "access_key_id and secret_access_key are required")
+		}
+		for _, b := range k.Buckets {
+			if _, ok := c.Buckets[b]; !ok {
+				bad(path+".buckets", "there is no bucket %q under buckets", b)
+			}
+		}
+	}
+	for name, h := range c.Hosts {
+		oneOf("hosts."+name+".serve", h.Serve, "s3")
+	}
+	m := c.Migration.Mirror
+	oneOf("migration.mirror.on_secondary_error", m.OnSecondaryError, "queue", "fail")
+	oneOf("migration.mirror.reads", m.Reads, "new", "primary")
+	oneOf("log.format", c.Log.Format, "text", "json")
+	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	if m.MaxPending < 1000 {
+		bad("migration.mirror.max_pending", "%d is less than 1000, which one DeleteObjects may need", m.MaxPending)
+	}
+	if m.SyncTimeout <= 0 || m.StoreTimeout <= 0 || m.Quarantine <= 0 {
+		bad("migration.mirror", "sync_timeout, store_timeout and quarantine must be above 0")
+	}
+	if c.Limits.Requests < 1 {
+		bad("limits.requests", "must be above 0")
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) checkStore(path string, s Store, bad func(path, format string, args ...any)) {
+	u, err := url.Parse(s.Endpoint)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		bad(path+".endpoint", "%q is not an http or https URL", s.Endpoint)
+	} else if u.Path != "" && u.Path != "/" {
+		bad(path+".endpoint", "%q has a path; the bucket goes to %s.bucket", s.Endpoint, path)
+	}
+	if s.Bucket == "" {
+		bad(path+".bucket", "is required")
+	}
+	if (s.AccessKeyID == "") != (s.SecretAccessKey == "") {
+		bad(path, "access_key_id and secret_access_key go together")
+	}
+	if !slices.Contains([]string{"", "path", "virtual"}, s.Addressing) {
+		bad(path+".addressing", "%q is not one of path, virtual", s.Addressing)
+	}
+}
+
+var unknownField = regexp.MustCompile(`unknown field "([^"]+)"`)
+
+// suggest adds the nearest known key to the complaint about an unknown one.
+func suggest(message string) string {
+	m := unknownField.FindStringSubmatch(message)
+	if m == nil {
+		return message
+	}
+	best, distance := "", 4
+	for _, name := range fieldNames(reflect.TypeFor[Config](), nil) {
+		if d := editDistance(m[1], name); d < distance {
+			best, distance = name, d
+		}
+	}
+	if best == "" {
+		return message
+	}
+	return strings.Replace(message, m[0], m[0]+fmt.Sprintf(" (did you mean %q?)", best), 1)
+}
+
+func fieldNames(t reflect.Type, names []string) []string {
+	switch t.Kind() {
+	case reflect.Map, reflect.Slice:
+		return fieldNames(t.Elem(), names)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			f := t.Field(i)
+			names = fieldNames(f.Type, append(names, f.Tag.Get("yaml")))
+		}
+	}
+	return names
+}
+
+// editDistance is Levenshtein's.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,230 @@
+// Package config reads the configuration file: what it may hold, what is the
+// default, and what is wrong with it, in words and with the line. The migration's
+// phase is not in it: that is state, changed by commands alone.
+package config
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Config is the file. Every field's yaml name is its path in the file.
+type Config struct {
+	// StateDir holds what must survive: the journal and the migration's state.
+	StateDir    string            `yaml:"state_dir"`
+	Listen      Listen            `yaml:"listen"`
+	TLS         TLS               `yaml:"tls"`
+	Stores      map[string]Store  `yaml:"stores"`
+	Buckets     map[string]Bucket `yaml:"buckets"`
+	Hosts       map[string]Host   `yaml:"hosts"`
+	Credentials []Credential      `yaml:"credentials"`
+	Cache       Cache             `yaml:"cache"`
+	Migration   Migration         `yaml:"migration"`
+	Limits      Limits            `yaml:"limits"`
+	Log         Log               `yaml:"log"`
+}
+
+// Listen names the addresses; an empty one is not opened.
+type Listen struct {
+	HTTP  string `yaml:"http"`
+	HTTPS string `yaml:"https"`
+}
+
+// TLS says where certificates come from.
+type TLS struct {
+	Mode     string `yaml:"mode"`      // "files" or "off"
+	CertFile string `yaml:"cert_file"` // PEM, chain included
+	KeyFile  string `yaml:"key_file"`
+}
+
+// Store is one object store.
+type Store struct {
+	Endpoint        string `yaml:"endpoint"` // https://host[:port]
+	Region          string `yaml:"region"`
+	Bucket          string `yaml:"bucket"`
+	AccessKeyID     string `yaml:"access_key_id"`
+	SecretAccessKey string `yaml:"secret_access_key"`
+	SecretFile      string `yaml:"secret_access_key_file"`
+	SessionToken    string `yaml:"session_token"`
+	// CredentialsFile and Profile name a shared credentials file. With no keys
+	// at all they are looked for in the environment, then in the shared file,
+	// then at the instance's metadata service.
+	CredentialsFile string `yaml:"credentials_file"`
+	Profile         string `yaml:"profile"`
+	Addressing      string `yaml:"addressing"` // "path" (default) or "virtual"
+	CAFile          string `yaml:"ca_file"`    // further trusted roots, PEM
+	MaxConnections  int    `yaml:"max_connections"`
+}
+
+// Bucket maps a bucket as clients name it to its stores.
+type Bucket struct {
+	Old string `yaml:"old"`
+	New string `yaml:"new"` // "" for a bucket with one store
+}
+
+// Host says what a host name serves. Without any host every name serves S3.
+type Host struct {
+	Serve string `yaml:"serve"` // "s3"
+}
+
+// Credential is a key pair that clients sign with.
+type Credential struct {
+	AccessKeyID     string   `yaml:"access_key_id"`
+	SecretAccessKey string   `yaml:"secret_access_key"`
+	SecretFile      string   `yaml:"secret_access_key_file"`
+	Buckets         []string `yaml:"buckets"` // empty: all
+}
+
+// Cache bounds the memory cache.
+type Cache struct {
+	Memory        Size     `yaml:"memory"`
+	MaxObjectSize Size     `yaml:"max_object_size"`
+	TTL           Duration `yaml:"ttl"`
+}
+
+// Migration holds the settings of mirroring and backfill.
+type Migration struct {
+	Mirror   Mirror   `yaml:"mirror"`
+	Backfill Backfill `yaml:"backfill"`
+}
+
+// Mirror holds the settings of the dual write and the read order.
+type Mirror struct {
+	SyncTimeout      Duration `yaml:"sync_timeout"`
+	StoreTimeout     Duration `yaml:"store_timeout"`
+	Quarantine       Duration `yaml:"quarantine"`
+	OnSecondaryError string   `yaml:"on_secondary_error"` // "queue" or "fail"
+	Reads            string   `yaml:"reads"`              // "new" (new, then old) or "primary"
+	MaxPending       int      `yaml:"max_pending"`
+}
+
+// Backfill holds the settings of copying old to new.
+type Backfill struct {
+	Workers int `yaml:"workers"`
+}
+
+// Limits bound what clients may use; beyond them they are answered SlowDown.
+type Limits struct {
+	Requests int `yaml:"requests"` // in flight at once
+}
+
+// Log says how to log.
+type Log struct {
+	Format string `yaml:"format"` // "text" or "json"
+	Level  string `yaml:"level"`  // "debug", "info", "warn" or "error"
+}
+
+// Default is the configuration that an empty file means.
+func Default() Config {
+	return Config{
+		StateDir: "/var/lib/sluice",
+		Listen:   Listen{HTTP: ":80"},
+		TLS:      TLS{Mode: "off"},
+		Cache:    Cache{Memory: 256 << 20, MaxObjectSize: 8 << 20, TTL: Duration(time.Hour)},
+		Migration: Migration{
+			Mirror: Mirror{
+				SyncTimeout: Duration(2 * time.Second), StoreTimeout: Duration(5 * time.Minute),
+				Quarantine: Duration(time.Minute), OnSecondaryError: "queue", Reads: "new",
+				MaxPending: 200_000,
+			},
+			Backfill: Backfill{Workers: 8},
+		},
+		Limits: Limits{Requests: 4096},
+		Log:    Log{Format: "text", Level: "info"},
+	}
+}
+
+// Load reads and checks a file.
+func Load(path string) (Config, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration: %w", err)
+	}
+	c, err := Parse(raw, os.LookupEnv)
+	if err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Parse reads and checks a file's content. ${NAME} in a value stands for what
+// env answers.
+func Parse(raw []byte, env func(string) (string, bool)) (Config, error) {
+	c := Default()
+	if err := yaml.UnmarshalWithOptions(raw, &c, yaml.Strict()); err != nil {
+		return Config{}, fmt.Errorf("%s", strings.TrimSpace(suggest(yaml.FormatError(err, false, true))))
+	}
+	if err := c.resolve(env); err != nil {
+		return Config{}, err
+	}
+	return c, c.check()
+}
+
+var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// resolve puts in the environment's values and the secrets from files.
+func (c *Config) resolve(env func(string) (string, bool)) error {
+	expand := func(path string, value *string) error {
+		var missing string
+		*value = variable.ReplaceAllStringFunc(*value, func(ref string) string {
+			name := ref[2 : len(ref)-1]
+			v, ok := env(name)
+			if !ok {
+				missing = name
+			}
+			return v
+		})
+		if missing != "" {
+			return fmt.Errorf("%s: the environment variable %s is not set", path, missing)
+		}
+		return nil
+	}
+	secret := func(path string, value *string, file string) error {
+		if file == "" {
+			return nil
+		}
+		if *value != "" {
+			return fmt.Errorf("%s: give the secret or its file, not both", path)
+		}
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("%s_file: %w", path, err)
+		}
+		*value = strings.TrimSpace(string(raw))
+		return nil
+	}
+	for name, s := range c.Stores {
+		path := "stores." + name
+		for field, value := range map[string]*string{
+			"endpoint": &s.Endpoint, "bucket": &s.Bucket, "access_key_id": &s.AccessKeyID,
+			"secret_access_key": &s.SecretAccessKey, "session_token": &s.SessionToken,
+		} {
+			if err := expand(path+"."+field, value); err != nil {
+				return err
+			}
+		}
+		if err := secret(path+".secret_access_key", &s.SecretAccessKey, s.SecretFile); err != nil {
+			return err
+		}
+		c.Stores[name] = s
+	}
+	for i := range c.Credentials {
+		k := &c.Credentials[i]
+		path := fmt.Sprintf("credentials[%d]", i)
+		if err := expand(path+".access_key_id", &k.AccessKeyID); err != nil {
+			return err
+		}
+		if err := expand(path+".secret_access_key", &k.SecretAccessKey); err != nil {
+			return err
+		}
+		if err := secret(path+".secret_access_key", &k.SecretAccessKey, k.SecretFile); err != nil {
+			return err
+		}
+	}
+	return nil
+}

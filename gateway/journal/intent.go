@@ -1,0 +1,133 @@
+package journal
+
+import (
+	"context"
+	"time"
+)
+
+// Outcome is what a mutation did to one store.
+type Outcome uint8
+
+const (
+	// Unknown: it may have taken effect, or may still do so.
+	Unknown Outcome = iota
+	// Untouched: it provably had and will have no effect.
+	Untouched
+	// Applied: the store acknowledged it.
+	Applied
+	// NoStore: there is no such store to agree with (passthrough).
+	NoStore
+)
+
+type state uint8
+
+const (
+	open state = iota
+	pending
+	done
+)
+
+// Intent is one operation's record on one key. It is open from Begin to End.
+type Intent struct {
+	Record
+	j      *Journal
+	commit *Commit
+
+	// Guarded by the key's shard lock.
+	state      state
+	overlapped bool      // another mutation, copy or repair ran at the same time
+	unknown    bool      // a request of it, or of a repair it overlapped, may still land
+	since      time.Time // when the outcome became unknown
+}
+
+func (in *Intent) key() Key { return Key{in.Bucket, in.Record.Key} }
+
+// Durable returns nil once the intent would survive a crash. Until then nothing
+// that could take effect may reach a store.
+func (in *Intent) Durable(ctx context.Context) error { return in.commit.Wait(ctx) }
+
+// Acknowledged is called when the client is answered while the secondary is
+// still running: whatever was read until now may be the former state.
+func (in *Intent) Acknowledged() { in.j.moved(in.key()) }
+
+// End closes the operation with its outcome on the two stores. If both are known
+// and agree, and nothing overlapped, the intent is settled (true); otherwise it
+// is pending and the repairer takes over (false).
+func (in *Intent) End(primary, secondary Outcome) bool {
+	j, k := in.j, in.key()
+	s := j.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer j.moved(k)
+	ks := s.keys[k]
+
+	if primary == Unknown || secondary == Unknown {
+		in.unknown, in.since = true, time.Now()
+	}
+	agree := primary == secondary || secondary == NoStore
+	if !in.unknown && agree && !in.overlapped {
+		settled := []*Intent{in}
+		if primary == Applied {
+			// Both stores now hold this operation's result, so older
+			// operations of known outcome have nothing left to repair (R3).
+			settled = append(settled, ks.known()...)
+		}
+		j.remove(s, k, settled...)
+		if len(ks.intents) > 0 {
+			j.schedule(k, ks)
+		}
+		return true
+	}
+	in.state = pending
+	j.pending.Add(1)
+	j.merge(s, k, in)
+	j.schedule(k, ks)
+	return false
+}
+
+// known lists the pending intents whose operations have all ended.
+func (ks *keyState) known() []*Intent {
+	var list []*Intent
+	for _, in := range ks.intents {
+		if in.state == pending && !in.unknown {
+			list = append(list, in)
+		}
+	}
+	return list
+}
+
+// merge folds older pending intents of the same kind into in, which from now on
+// demands what they demanded: a key that is written again and again while a
+// store is down costs one record, not one for each write.
+func (j *Journal) merge(s *shard, k Key, in *Intent) {
+	var older []*Intent
+	for _, other := range s.keys[k].intents {
+		if other == in || other.state != pending || other.Kind != in.Kind || other.Epoch != in.Epoch {
+			continue
+		}
+		if other.unknown {
+			in.unknown = true
+			if other.since.After(in.since) {
+				in.since = other.since
+			}
+		}
+		older = append(older, other)
+	}
+	if len(older) > 0 {
+		j.remove(s, k, older...)
+	}
+}
+
+// schedule queues the key for repair unless an operation is still open on it:
+// the last one to end queues it.
+func (j *Journal) schedule(k Key, ks *keyState) {
+	if ks.repair != nil {
+		return // it reschedules when it ends
+	}
+	for _, in := range ks.intents {
+		if in.state == open {
+			return
+		}
+	}
+	j.queue.push(k, time.Now())
+}

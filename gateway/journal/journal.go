@@ -1,0 +1,289 @@
+// Package journal keeps the intents: the durable promise that no mutation can
+// take effect on a store before it is on record that its key may differ between
+// the stores, and the knowledge, derived from it, of which keys are dirty.
+//
+// What survives a crash is the Log: one record per intent that is not settled.
+// Everything else lives here in memory: which intents are open, which overlapped,
+// which outcomes are unknown, and a counter per key that moves whenever an answer
+// about the key may have become wrong. After a restart every record is a pending
+// intent of unknown outcome.
+//
+//	Begin ──► open ──End: both stores agree, nothing overlapped──► settled
+//	            │                                                     ▲
+//	            └──End: anything else──► pending ──Repair.Settle──────┘
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrFull is Begin's refusal when as many intents are unsettled as the journal
+// may hold. The client is asked to slow down; the repairer makes room.
+var ErrFull = errors.New("journal is full: too many unsettled intents")
+
+// Key names one object of one bucket.
+type Key struct{ Bucket, Name string }
+
+const (
+	shardCount   = 64
+	counterCount = 1 << 16 // keys share counters; a false "moved" only costs a repeated read
+)
+
+// Journal holds the intents of a gateway's buckets. All methods may be called
+// concurrently.
+type Journal struct {
+	log        Log
+	limit      int64
+	quarantine time.Duration
+	changed    func(Key)
+
+	seed     maphash.Seed
+	shards   [shardCount]shard
+	counters [counterCount]atomic.Uint64
+	lastID   atomic.Uint64
+	live     atomic.Int64 // intents open or pending
+	pending  atomic.Int64
+	queue    repairQueue
+}
+
+type shard struct {
+	mu   sync.Mutex
+	keys map[Key]*keyState // only keys with an intent or a repair
+}
+
+// keyState is what is going on with one key; guarded by its shard's lock.
+type keyState struct {
+	intents  []*Intent // open and pending, oldest first
+	repair   *Repair   // the repair that is running
+	attempts int       // failed repairs since the last settlement
+}
+
+// Options are a Journal's bounds and its tie to the cache.
+type Options struct {
+	// Limit bounds the unsettled intents, and with them memory and disk.
+	Limit int
+	// Quarantine is how long after an unknown outcome a late request may still
+	// land on a store (R4). It must exceed the longest time a store, or
+	// anything in front of it, keeps a dead connection's request.
+	Quarantine time.Duration
+	// Changed is called whenever an answer about the key may have become
+	// wrong, after the key's counter moved. The cache drops the key here.
+	Changed func(Key)
+}
+
+// New puts a Journal in front of log. Every record the log holds becomes a
+// pending intent of unknown outcome, its quarantine counted from now (R5).
+func New(log Log, o Options) *Journal {
+	j := &Journal{
+		log: log, limit: int64(o.Limit), quarantine: o.Quarantine, changed: o.Changed,
+		seed: maphash.MakeSeed(),
+	}
+	if j.changed == nil {
+		j.changed = func(Key) {}
+	}
+	j.queue.wake = make(chan struct{}, 1)
+	for i := range j.shards {
+		j.shards[i].keys = make(map[Key]*keyState)
+	}
+	j.lastID.Store(log.LastID())
+	now := time.Now()
+	for _, r := range log.Records() {
+		in := &Intent{Record: r, j: j, state: pending, unknown: true, since: now}
+		s := j.shard(in.key())
+		ks := s.state(in.key())
+		ks.intents = append(ks.intents, in)
+		j.live.Add(1)
+		j.pending.Add(1)
+		j.queue.push(in.key(), now)
+	}
+	return j
+}
+
+// Close makes the log durable and closes it. Intents still open or pending come
+// back as pending ones.
+func (j *Journal) Close() error { return j.log.Close() }
+
+func (j *Journal) hash(k Key) uint64 { return maphash.Comparable(j.seed, k) }
+
+func (j *Journal) shard(k Key) *shard { return &j.shards[j.hash(k)%shardCount] }
+
+func (j *Journal) counter(k Key) *atomic.Uint64 {
+	return &j.counters[j.hash(k)/shardCount%counterCount]
+}
+
+// moved tells readers and the cache that answers about k may be wrong now.
+func (j *Journal) moved(k Key) {
+	j.counter(k).Add(1)
+	j.changed(k)
+}
+
+func (s *shard) state(k Key) *keyState {
+	ks := s.keys[k]
+	if ks == nil {
+		ks = &keyState{}
+		s.keys[k] = ks
+	}
+	return ks
+}
+
+// Begin opens an intent for each name in the bucket, in one batch, before any
+// of them can take effect on a store. It returns at once; Intent.Durable says
+// when the first store may be touched.
+func (j *Journal) Begin(kind Kind, epoch uint64, bucket string, names ...string) ([]*Intent, error) {
+	if !j.reserve(len(names)) {
+		return nil, fmt.Errorf("%w (limit %d)", ErrFull, j.limit)
+	}
+	intents := make([]*Intent, len(names))
+	records := make([]Record, len(names))
+	for i, name := range names {
+		in := &Intent{j: j, Record: Record{
+			ID: j.lastID.Add(1), Epoch: epoch, Kind: kind, Bucket: bucket, Key: name,
+		}}
+		intents[i], records[i] = in, in.Record
+		s := j.shard(in.key())
+		s.mu.Lock()
+		s.state(in.key()).open(in)
+		j.moved(in.key())
+		s.mu.Unlock()
+	}
+	commit := j.log.Append(records)
+	for _, in := range intents {
+		in.commit = commit
+	}
+	return intents, nil
+}
+
+// open adds a mutation's intent and marks what it overlaps with: itself and
+// every open intent, every pending one whose outcome is unknown, and a running
+// repair. A pending intent of known outcome is no overlap: nothing of it is in
+// flight any more.
+func (ks *keyState) open(in *Intent) {
+	for _, other := range ks.intents {
+		if other.state == open || other.unknown {
+			other.overlapped, in.overlapped = true, true
+		}
+	}
+	if ks.repair != nil {
+		ks.repair.overlapped, in.overlapped = true, true
+	}
+	ks.intents = append(ks.intents, in)
+}
+
+// BeginCopy opens the intent of a background copy, if the key is clean, nothing
+// runs on it, and no mutation began since the stamp was taken (R10). Otherwise
+// it answers nil: somebody else takes care of the key.
+func (j *Journal) BeginCopy(st Stamp, epoch uint64) *Intent {
+	if !j.reserve(1) {
+		return nil
+	}
+	in := &Intent{j: j, Record: Record{Epoch: epoch, Kind: Copy, Bucket: st.key.Bucket, Key: st.key.Name}}
+	s := j.shard(st.key)
+	s.mu.Lock()
+	if s.keys[st.key] != nil || !st.Still() {
+		s.mu.Unlock()
+		j.release(1)
+		return nil
+	}
+	in.ID = j.lastID.Add(1)
+	s.state(st.key).intents = []*Intent{in}
+	s.mu.Unlock()
+	in.commit = j.log.Append([]Record{in.Record})
+	return in
+}
+
+// Stamp is the state of a key at one moment, for checking later that an answer
+// fetched since is still true (R6).
+type Stamp struct {
+	// Clean: no intent of the key is unsettled; the secondary may answer.
+	Clean bool
+
+	key     Key
+	counter *atomic.Uint64
+	value   uint64
+}
+
+// Stamp takes the state of a key.
+func (j *Journal) Stamp(bucket, name string) Stamp {
+	k := Key{bucket, name}
+	h := j.hash(k)
+	c := &j.counters[h/shardCount%counterCount]
+	// The counter first: a mutation that begins in between then shows as a
+	// dirty key or as a moved counter, never as neither.
+	st := Stamp{key: k, counter: c, value: c.Load()}
+	s := &j.shards[h%shardCount]
+	s.mu.Lock()
+	ks := s.keys[k]
+	st.Clean = ks == nil || len(ks.intents) == 0
+	s.mu.Unlock()
+	return st
+}
+
+// Still tells whether nothing has happened to the key since the stamp was taken.
+func (s Stamp) Still() bool { return s.counter.Load() == s.value }
+
+// Open and Pending count the unsettled intents.
+func (j *Journal) Open() int { return int(j.live.Load() - j.pending.Load()) }
+
+// Pending counts the intents that wait for the repairer.
+func (j *Journal) Pending() int { return int(j.pending.Load()) }
+
+// Quiet returns when no intent is open or pending, or with ctx's error.
+func (j *Journal) Quiet(ctx context.Context) error {
+	for j.live.Load() != 0 {
+		changed := j.queue.watch()
+		if j.live.Load() == 0 {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%d open and %d pending intents left: %w", j.Open(), j.Pending(), ctx.Err())
+		}
+	}
+	return nil
+}
+
+// remove takes settled intents out of the key's state, and the key out of the
+// shard when nothing is left. The shard's lock is held.
+func (j *Journal) remove(s *shard, k Key, settled ...*Intent) {
+	ks := s.keys[k]
+	ids := make([]uint64, 0, len(settled))
+	for _, in := range settled {
+		if in.state == pending {
+			j.pending.Add(-1)
+		}
+		in.state = done
+		ids = append(ids, in.ID)
+	}
+	ks.intents = slices.DeleteFunc(ks.intents, func(in *Intent) bool { return in.state == done })
+	if len(ks.intents) == 0 {
+		ks.attempts = 0
+		if ks.repair == nil {
+			delete(s.keys, k)
+		}
+	}
+	j.log.Forget(ids)
+	j.release(len(ids))
+}
+
+// reserve makes room for n more unsettled intents, release gives it back.
+func (j *Journal) reserve(n int) bool {
+	if j.live.Add(int64(n)) <= j.limit {
+		return true
+	}
+	j.release(n)
+	return false
+}
+
+func (j *Journal) release(n int) {
+	if j.live.Add(int64(-n)) == 0 {
+		j.queue.notify()
+	}
+}

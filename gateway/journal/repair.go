@@ -1,0 +1,246 @@
+package journal
+
+import (
+	"container/heap"
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Repair is one attempt to make the stores equal on a key with pending intents.
+// While it runs, every mutation that begins on the key marks it, and itself, as
+// overlapped, so that neither settles on what the other changed.
+type Repair struct {
+	Bucket, Key string
+	// Epoch is the newest among the intents' epochs.
+	Epoch uint64
+	// Attempt counts the attempts since the key was last settled, from 1.
+	Attempt int
+
+	j          *Journal
+	intents    []*Intent // pending when the repair began; only these it may settle
+	overlapped bool      // guarded by the key's shard lock
+}
+
+// NextRepair waits for a key that has pending intents, no open ones, and whose
+// time has come, and begins a repair of it. The caller ends it with Settle or
+// Retry.
+func (j *Journal) NextRepair(ctx context.Context) (*Repair, error) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		k, wait, ok := j.queue.pop()
+		if ok {
+			if r := j.beginRepair(k); r != nil {
+				return r, nil
+			}
+			continue
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-j.queue.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+func (j *Journal) beginRepair(k Key) *Repair {
+	s := j.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ks := s.keys[k]
+	if ks == nil || ks.repair != nil || len(ks.intents) == 0 {
+		return nil
+	}
+	for _, in := range ks.intents {
+		if in.state == open {
+			return nil // its End queues the key again
+		}
+	}
+	ks.attempts++
+	r := &Repair{Bucket: k.Bucket, Key: k.Name, Attempt: ks.attempts, j: j, intents: slices.Clone(ks.intents)}
+	for _, in := range r.intents {
+		r.Epoch = max(r.Epoch, in.Epoch)
+	}
+	ks.repair = r
+	return r
+}
+
+// Quarantine is how long the comparison that settles must still wait, because a
+// request of unknown outcome may land until then. It is 0 when none can.
+func (r *Repair) Quarantine() time.Duration {
+	s := r.j.shard(r.key())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var wait time.Duration
+	for _, in := range r.intents {
+		if in.unknown {
+			wait = max(wait, r.j.quarantine-time.Since(in.since))
+		}
+	}
+	return wait
+}
+
+// Unknown records that the repair's own write may still land: the quarantine
+// starts again, also for intents that began meanwhile.
+func (r *Repair) Unknown() {
+	s := r.j.shard(r.key())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, in := range s.keys[r.key()].intents {
+		in.unknown, in.since = true, time.Now()
+	}
+}
+
+// Settle ends the repair after a comparison, begun after the quarantine, found
+// the stores equal. It settles the intents the repair began with, unless a
+// mutation began since: then it answers false and the key is repaired again.
+func (r *Repair) Settle() bool {
+	s := r.j.shard(r.key())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.overlapped {
+		r.end(s, 0)
+		return false
+	}
+	s.keys[r.key()].repair = nil
+	r.j.remove(s, r.key(), r.intents...)
+	return true
+}
+
+// Retry ends the repair without settling; the key comes back after the delay.
+func (r *Repair) Retry(after time.Duration) {
+	s := r.j.shard(r.key())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.end(s, after)
+}
+
+// Backoff is the delay for Retry after a failure: doubling from 100 ms to 30 s,
+// with jitter so that keys that failed together do not return together.
+func (r *Repair) Backoff() time.Duration {
+	d := 100 * time.Millisecond << min(r.Attempt-1, 9)
+	d = min(d, 30*time.Second)
+	return d/2 + rand.N(d/2)
+}
+
+func (r *Repair) end(s *shard, after time.Duration) {
+	k := r.key()
+	ks := s.keys[k]
+	ks.repair = nil
+	if len(ks.intents) == 0 {
+		delete(s.keys, k)
+		return
+	}
+	for _, in := range ks.intents {
+		if in.state == open {
+			return // its End queues the key
+		}
+	}
+	r.j.queue.push(k, time.Now().Add(after))
+}
+
+func (r *Repair) key() Key { return Key{r.Bucket, r.Key} }
+
+// repairQueue orders the keys that wait for a repair by when they are due.
+type repairQueue struct {
+	mu      sync.Mutex
+	items   dueHeap
+	at      map[Key]*dueKey
+	waiters chan struct{} // closed when the journal falls quiet
+	wake    chan struct{} // one waiting repairer may look again
+}
+
+type dueKey struct {
+	key   Key
+	due   time.Time
+	index int
+}
+
+// push queues a key; one that is queued already keeps the earlier time.
+func (q *repairQueue) push(k Key, due time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.at == nil {
+		q.at = make(map[Key]*dueKey)
+	}
+	if d := q.at[k]; d == nil {
+		d = &dueKey{key: k, due: due}
+		q.at[k] = d
+		heap.Push(&q.items, d)
+	} else if due.Before(d.due) {
+		d.due = due
+		heap.Fix(&q.items, d.index)
+	}
+	q.nudge()
+}
+
+// pop takes the first key that is due, or answers how long to wait for it.
+func (q *repairQueue) pop() (k Key, wait time.Duration, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.items) == 0 {
+		return k, time.Hour, false
+	}
+	if wait = time.Until(q.items[0].due); wait > 0 {
+		return k, wait, false
+	}
+	d := heap.Pop(&q.items).(*dueKey)
+	delete(q.at, d.key)
+	if len(q.items) > 0 {
+		q.nudge() // another repairer may find work too
+	}
+	return d.key, 0, true
+}
+
+func (q *repairQueue) nudge() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// watch answers a channel that is closed when the journal next falls quiet.
+func (q *repairQueue) watch() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.waiters == nil {
+		q.waiters = make(chan struct{})
+	}
+	return q.waiters
+}
+
+func (q *repairQueue) notify() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.waiters != nil {
+		close(q.waiters)
+		q.waiters = nil
+	}
+}
+
+type dueHeap []*dueKey
+
+func (h dueHeap) Len() int           { return len(h) }
+func (h dueHeap) Less(a, b int) bool { return h[a].due.Before(h[b].due) }
+func (h dueHeap) Swap(a, b int) {
+	h[a], h[b] = h[b], h[a]
+	h[a].index, h[b].index = a, b
+}
+
+func (h *dueHeap) Push(x any) {
+	d := x.(*dueKey)
+	d.index = len(*h)
+	*h = append(*h, d)
+}
+
+func (h *dueHeap) Pop() any {
+	old := *h
+	d := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return d
+}

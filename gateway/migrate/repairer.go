@@ -1,0 +1,93 @@
+// Package migrate is what moves a bucket from one store to the other behind the
+// clients' backs: the repairer that settles what writes left behind, and the
+// proof that the new store is a mirror at all.
+package migrate
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/backends"
+	"sluice/gateway/journal"
+	"sluice/gateway/mirror"
+)
+
+// Repairer settles pending intents: it makes the secondary equal to the primary
+// at once, and after the quarantine compares and settles (R4).
+type Repairer struct {
+	Journal *journal.Journal
+	Buckets map[string]*mirror.Bucket
+	Log     *slog.Logger
+	// Workers bounds the repairs under way at once.
+	Workers int
+	// Timeout bounds one repair.
+	Timeout time.Duration
+
+	repaired, failed atomic.Int64
+}
+
+// Repaired counts the keys settled, and the attempts that failed, since the
+// start.
+func (p *Repairer) Repaired() (settled, failed int64) {
+	return p.repaired.Load(), p.failed.Load()
+}
+
+// Run repairs until ctx is done.
+func (p *Repairer) Run(ctx context.Context) {
+	var workers sync.WaitGroup
+	for range max(p.Workers, 1) {
+		workers.Go(func() {
+			for {
+				r, err := p.Journal.NextRepair(ctx)
+				if err != nil {
+					return
+				}
+				p.repair(ctx, r)
+			}
+		})
+	}
+	workers.Wait()
+}
+
+func (p *Repairer) repair(ctx context.Context, r *journal.Repair) {
+	log := p.Log.With("bucket", r.Bucket, "key", r.Key, "attempt", r.Attempt)
+	b := p.Buckets[r.Bucket]
+	if b == nil {
+		// The bucket was taken out of the configuration. Its intents stay, so
+		// that they are settled should it come back.
+		log.Warn("pending writes of a bucket that is not configured; put it back to have them repaired")
+		r.Retry(time.Hour)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+
+	wait := r.Quarantine()
+	changed, err := b.Reconcile(ctx, r.Key)
+	if err == nil && changed {
+		// The comparison that settles comes after the repair's own write.
+		changed, err = b.Reconcile(ctx, r.Key)
+	}
+	if err != nil && backends.Unknown(err) {
+		r.Unknown()
+	}
+	switch {
+	case err != nil:
+		p.failed.Add(1)
+		delay := r.Backoff()
+		log.Warn("repair failed; it is tried again", "in", delay.Round(time.Millisecond), "error", err)
+		r.Retry(delay)
+	case changed:
+		r.Retry(r.Backoff()) // the primary changed meanwhile, or the secondary does not hold what it is given
+	case wait > 0:
+		// A request may still land. The stores are equal for now; the
+		// comparison that settles comes after the quarantine.
+		r.Retry(wait)
+	case r.Settle():
+		p.repaired.Add(1)
+		log.Info("repaired")
+	}
+}

@@ -1,0 +1,250 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"sluice/backends"
+	"sluice/gateway/journal"
+)
+
+// Backfill copies a key from old to new, if it is clean, nothing runs on it, and
+// new does not have it (R10). It is nil also when there was nothing to do.
+func (b *Bucket) Backfill(ctx context.Context, key string) error {
+	v := b.view()
+	if v.phase.Name != Mirroring {
+		return nil
+	}
+	in := b.journal.BeginCopy(b.stamp(key), v.phase.Epoch)
+	if in == nil {
+		return nil
+	}
+	outcome := journal.Untouched
+	defer func() { in.End(outcome, outcome) }()
+	if err := in.Durable(ctx); err != nil {
+		return err
+	}
+	if info, err := headOrAbsent(ctx, v.secondary, key); err != nil || info != nil {
+		return err
+	}
+	info, err := headOrAbsent(ctx, v.primary, key)
+	if err != nil || info == nil {
+		return err
+	}
+	err = copyObject(ctx, v.primary, v.secondary, info, b.o.ConditionalCreate)
+	outcome = copied(err)
+	if errors.Is(err, backends.ErrPrecondition) {
+		return nil // somebody was faster
+	}
+	return err
+}
+
+func copied(err error) journal.Outcome {
+	switch {
+	case err == nil:
+		return journal.Applied
+	case backends.Unknown(err):
+		return journal.Unknown
+	default:
+		return journal.Untouched
+	}
+}
+
+// lazily makes a read of an object that new lacks copy it to new. A whole object
+// of one part is copied from the very bytes the client reads; of anything else
+// a background copy is queued.
+func (b *Bucket) lazily(o *backends.Object, v view, st journal.Stamp, r backends.GetRequest, head bool) *backends.Object {
+	switch {
+	case v.secondary == nil || !b.circuit.closed():
+		return o
+	case head || o.Length != o.Size || o.Size == 0 || o.ContentRange != "" || partsOf(o.ETag) > 0:
+		b.copies.add(r.Key)
+		return o
+	}
+	t := &tee{b: b, v: v, st: st, info: o.Info, ReadCloser: o.Body, tap: newTap(o.Size), left: o.Size}
+	t.start()
+	o.Body = t
+	return o
+}
+
+// tee passes an object's body to the client and to a copy on new. The client
+// never waits for the copy: when its window is full the copy is given up and
+// queued. The copy's intent opens when all but the last chunk was read, and only
+// if nothing happened to the key since the read began.
+type tee struct {
+	io.ReadCloser
+	b    *Bucket
+	v    view
+	st   journal.Stamp
+	info backends.Info
+	tap  *tap
+	stop context.CancelFunc // ends the copy's request
+	put  error              // the store's answer, once tap.done is closed
+	left int64
+	cur  *chunk // being filled
+	dead bool   // the copy was given up, or is complete
+}
+
+func (t *tee) start() {
+	h := describing(t.info.Header)
+	h.Set(originHeader, origin(&t.info))
+	ctx, cancel := context.WithCancel(context.Background()) // outlives the client's request
+	t.stop = cancel
+	t.b.wg.Go(func() {
+		defer close(t.tap.done)
+		_, t.put = t.v.secondary.Put(ctx, backends.PutRequest{
+			Key: t.info.Key, Body: t.tap, Size: t.info.Size, Header: h,
+			IfNoneMatch: t.b.o.ConditionalCreate,
+		})
+	})
+}
+
+var errTeeGivenUp = errors.New("the copy made from a client's read was given up")
+
+func (t *tee) Read(p []byte) (int, error) {
+	n, err := t.ReadCloser.Read(p)
+	if !t.dead {
+		t.pass(p[:n])
+		if err != nil && t.left > 0 {
+			t.giveUp()
+		}
+	}
+	return n, err
+}
+
+// pass collects bytes and hands full chunks to the copy.
+func (t *tee) pass(p []byte) {
+	for len(p) > 0 {
+		if t.cur == nil {
+			t.cur = chunks.Get().(*chunk)
+			t.cur.n = 0
+			t.cur.refs.Store(1)
+		}
+		n := copy(t.cur.buf[t.cur.n:], p)
+		t.cur.n += n
+		t.left -= int64(n)
+		p = p[n:]
+		if t.left == 0 {
+			t.dead = true
+			t.b.wg.Go(t.finish)
+			return
+		}
+		if t.cur.n == chunkSize {
+			select {
+			case t.tap.in <- t.cur:
+				t.cur = nil
+			default:
+				t.giveUp()
+				return
+			}
+		}
+	}
+}
+
+// finish opens the copy's intent, releases the last chunk and waits for the
+// store.
+func (t *tee) finish() {
+	defer t.stop()
+	ctx, cancel := context.WithTimeout(context.Background(), t.b.o.StoreTimeout)
+	defer cancel()
+	in := t.b.journal.BeginCopy(t.st, t.v.phase.Epoch)
+	if in == nil {
+		t.abort(errTeeGivenUp)
+		return
+	}
+	outcome := journal.Untouched
+	defer func() { in.End(outcome, outcome) }()
+	if err := in.Durable(ctx); err != nil {
+		t.abort(err)
+		return
+	}
+	if !t.b.o.ConditionalCreate {
+		// Without a conditional create, what new got meanwhile is looked for
+		// under the intent.
+		if info, err := headOrAbsent(ctx, t.v.secondary, t.info.Key); err != nil || info != nil {
+			t.abort(errTeeGivenUp)
+			return
+		}
+	}
+	if err := t.tap.hand(t.cur, t.b.o.StoreTimeout); err != nil {
+		t.abort(err)
+	}
+	select {
+	case <-t.tap.done:
+	case <-ctx.Done():
+		t.abort(ctx.Err())
+	}
+	outcome = copied(t.put)
+}
+
+// Close gives the copy up if the client did not read to the end, and queues it.
+func (t *tee) Close() error {
+	if !t.dead {
+		t.giveUp()
+	}
+	return t.ReadCloser.Close()
+}
+
+func (t *tee) giveUp() {
+	t.dead = true
+	t.tap.abort(errTeeGivenUp)
+	t.stop()
+	t.b.copies.add(t.info.Key)
+}
+
+// abort makes the store's request fail and waits for its end.
+func (t *tee) abort(why error) {
+	t.tap.abort(why)
+	t.stop()
+	<-t.tap.done
+}
+
+// copyQueue holds the keys whose background copy was asked for. It is bounded;
+// what does not fit is dropped, and found again by the next read or the crawl.
+type copyQueue struct {
+	mu     sync.Mutex
+	queued map[string]bool
+	keys   chan string
+}
+
+const copyQueueLength = 4096
+
+func (q *copyQueue) init() {
+	q.queued = make(map[string]bool)
+	q.keys = make(chan string, copyQueueLength)
+}
+
+func (q *copyQueue) add(key string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.queued[key] {
+		return
+	}
+	select {
+	case q.keys <- key:
+		q.queued[key] = true
+	default:
+	}
+}
+
+func (q *copyQueue) taken(key string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.queued, key)
+}
+
+func (b *Bucket) copyWorker(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case key := <-b.copies.keys:
+			b.copies.taken(key)
+			if err := b.Backfill(ctx, key); err != nil && ctx.Err() == nil {
+				b.log.Warn("lazy backfill failed; the next read tries again", "key", key, "error", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,157 @@
+// Package mirror runs one operation on two stores: the dual write, its outcome,
+// and the order in which reads ask. It upholds the invariants and the rules R1
+// to R13 of the design together with the journal, which remembers, and the
+// repairer, which settles what did not go as it should.
+package mirror
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/backends"
+	"sluice/gateway/cache"
+	"sluice/gateway/journal"
+)
+
+// Reserved is the prefix of Sluice's own objects in the stores. Clients never
+// see a key below it.
+const Reserved = ".sluice/"
+
+// PhaseName says where a bucket is in its migration.
+type PhaseName string
+
+// The phases. Only these two can be entered so far.
+const (
+	Passthrough PhaseName = "passthrough" // one store
+	Mirroring   PhaseName = "mirroring"   // old is the primary, writes go to both
+)
+
+// Phase is what an operation must know of the migration. It never changes in
+// place: a new phase is a new value with a higher epoch.
+type Phase struct {
+	Name  PhaseName
+	Epoch uint64
+	// Baseline: it is proven that a clean key's secondary holds what the
+	// primary holds, or nothing (R11). Until then reads ask the primary alone.
+	Baseline bool
+}
+
+// Options are a bucket's settings; see the configuration reference.
+type Options struct {
+	// SyncTimeout bounds how long the secondary may make a client wait.
+	SyncTimeout time.Duration
+	// StoreTimeout bounds the wait for a store's answer to a complete request,
+	// and for a store that takes no more of a body.
+	StoreTimeout time.Duration
+	// FailOnSecondary refuses a write that the secondary did not take
+	// (on_secondary_error: fail). The primary keeps it all the same.
+	FailOnSecondary bool
+	// ReadPrimary asks the primary before new (reads: primary).
+	ReadPrimary bool
+	// ConditionalCreate: the new store was seen to honour If-None-Match: *.
+	ConditionalCreate bool
+	// CopyWorkers bounds the background copies under way at once.
+	CopyWorkers int
+	// UploadKeys authenticate upload ids: the first signs, all verify.
+	UploadKeys [][]byte
+}
+
+// Bucket is one bucket as clients see it, on its one or two stores.
+type Bucket struct {
+	Name     string
+	old, new backends.Store // new is nil for a bucket with one store
+	journal  *journal.Journal
+	cache    *cache.Cache
+	o        Options
+	log      *slog.Logger
+
+	phase   atomic.Pointer[Phase]
+	copies  copyQueue
+	circuit circuit        // of the secondary
+	late    chan struct{}  // slots for secondaries that answer after the client was answered
+	wg      sync.WaitGroup // everything that outlives its request
+}
+
+// lateSlots bounds the operations that wait for a slow secondary behind the
+// client's back. When all are taken a slow secondary is cut off instead.
+const lateSlots = 256
+
+// New puts a bucket on its stores; new may be nil. The bucket works once Run runs.
+func New(name string, old, new backends.Store, p Phase, j *journal.Journal, c *cache.Cache, log *slog.Logger, o Options) *Bucket {
+	b := &Bucket{
+		Name: name, old: old, new: new, journal: j, cache: c, o: o,
+		log: log.With("bucket", name), late: make(chan struct{}, lateSlots),
+	}
+	b.copies.init()
+	b.phase.Store(&p)
+	return b
+}
+
+// Run copies in the background until ctx is done, then waits for what is under
+// way.
+func (b *Bucket) Run(ctx context.Context) {
+	var workers sync.WaitGroup
+	for range max(b.o.CopyWorkers, 1) {
+		workers.Go(func() { b.copyWorker(ctx) })
+	}
+	workers.Wait()
+	b.wg.Wait()
+}
+
+// Phase is the bucket's phase now.
+func (b *Bucket) Phase() Phase { return *b.phase.Load() }
+
+// SetPhase makes p the phase of every operation that begins from now on.
+func (b *Bucket) SetPhase(p Phase) { b.phase.Store(&p) }
+
+// view is what one operation takes for granted. It is taken once, at the
+// operation's start, and compared at its end.
+type view struct {
+	phase              *Phase
+	primary, secondary backends.Store // secondary is nil in passthrough
+}
+
+func (b *Bucket) view() view {
+	p := b.phase.Load()
+	v := view{phase: p, primary: b.old}
+	if p.Name == Mirroring {
+		v.secondary = b.new
+	}
+	return v
+}
+
+// current tells whether the phase is still the one the view was taken in.
+func (b *Bucket) current(v view) bool { return b.phase.Load().Epoch == v.phase.Epoch }
+
+func (b *Bucket) stamp(key string) journal.Stamp { return b.journal.Stamp(b.Name, key) }
+
+func (b *Bucket) cacheKey(key string) cache.Key { return cache.Key{Bucket: b.Name, Name: key} }
+
+// Primary is the store that is right by definition now.
+func (b *Bucket) Primary() backends.Store { return b.view().primary }
+
+// Secondary is the other store, or nil.
+func (b *Bucket) Secondary() backends.Store { return b.view().secondary }
+
+// IsReserved tells whether a key is one of Sluice's own.
+func IsReserved(key string) bool { return strings.HasPrefix(key, Reserved) }
+
+// reserved refuses a client's access to Sluice's own objects.
+func reserved(op, key string) error {
+	if !IsReserved(key) {
+		return nil
+	}
+	return &backends.Error{
+		Store: "sluice", Op: op, Key: key, Kind: backends.ErrDenied,
+		Message: "keys below " + Reserved + " are Sluice's own",
+	}
+}
+
+// ErrSecondary is a write's failure under on_secondary_error: fail: the primary
+// took it, the secondary did not.
+var ErrSecondary = errors.New("the secondary store did not take the write")

@@ -1,0 +1,60 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"sluice/backends"
+)
+
+// circuit keeps a store that is down from being tried by every write. It opens
+// after a run of failures and lets a single write through each interval to see
+// whether the store is back.
+type circuit struct {
+	mu       sync.Mutex
+	failures int
+	retryAt  time.Time
+}
+
+const (
+	circuitFailures = 5
+	circuitInterval = time.Second
+)
+
+// closed tells whether the store should be tried.
+func (c *circuit) closed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failures < circuitFailures {
+		return true
+	}
+	if time.Now().Before(c.retryAt) {
+		return false
+	}
+	c.retryAt = time.Now().Add(circuitInterval)
+	return true
+}
+
+// report counts a call that was made.
+func (c *circuit) report(call *call) {
+	if call.done != nil {
+		c.count(call.err)
+	}
+}
+
+// count counts an answer. Only no usable answer is a failure; a refusal proves
+// that the store is there.
+func (c *circuit) count(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case errors.Is(err, context.Canceled):
+		// The client went away: no news of the store.
+	case errors.Is(err, backends.ErrUnavailable):
+		c.failures++
+	default:
+		c.failures = 0
+	}
+}
