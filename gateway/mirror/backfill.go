@@ -62,6 +62,8 @@ func (b *Bucket) lazily(o *backends.Object, v view, st journal.Stamp, r backends
 	case head || o.Length != o.Size || o.Size == 0 || o.ContentRange != "" || partsOf(o.ETag) > 0:
 		b.copies.add(r.Key)
 		return o
+	case !b.copies.begin(r.Key):
+		return o // a copy of it is waiting or under way
 	}
 	t := &tee{b: b, v: v, st: st, info: o.Info, ReadCloser: o.Body, tap: newTap(o.Size), left: o.Size}
 	t.start()
@@ -146,6 +148,7 @@ func (t *tee) pass(p []byte) {
 // finish opens the copy's intent, releases the last chunk and waits for the
 // store.
 func (t *tee) finish() {
+	defer t.b.copies.done(t.info.Key)
 	defer t.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), t.b.o.StoreTimeout)
 	defer cancel()
@@ -191,6 +194,7 @@ func (t *tee) giveUp() {
 	t.dead = true
 	t.tap.abort(errTeeGivenUp)
 	t.stop()
+	t.b.copies.done(t.info.Key)
 	t.b.copies.add(t.info.Key)
 }
 
@@ -204,9 +208,10 @@ func (t *tee) abort(why error) {
 // copyQueue holds the keys whose background copy was asked for. It is bounded;
 // what does not fit is dropped, and found again by the next read or the crawl.
 type copyQueue struct {
-	mu     sync.Mutex
-	queued map[string]bool
-	keys   chan string
+	mu      sync.Mutex
+	queued  map[string]bool // waiting or under way
+	keys    chan string
+	drained chan struct{} // closed when queued falls empty; nil: nobody waits
 }
 
 const copyQueueLength = 4096
@@ -229,10 +234,48 @@ func (q *copyQueue) add(key string) {
 	}
 }
 
-func (q *copyQueue) taken(key string) {
+// begin claims a key for a copy that starts now, unless one is waiting or under
+// way.
+func (q *copyQueue) begin(key string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.queued[key] {
+		return false
+	}
+	q.queued[key] = true
+	return true
+}
+
+func (q *copyQueue) done(key string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	delete(q.queued, key)
+	if len(q.queued) == 0 && q.drained != nil {
+		close(q.drained)
+		q.drained = nil
+	}
+}
+
+// CopiesDone returns when no background copy is waiting or under way, or with
+// ctx's error.
+func (b *Bucket) CopiesDone(ctx context.Context) error {
+	q := &b.copies
+	q.mu.Lock()
+	if len(q.queued) == 0 {
+		q.mu.Unlock()
+		return nil
+	}
+	if q.drained == nil {
+		q.drained = make(chan struct{})
+	}
+	drained := q.drained
+	q.mu.Unlock()
+	select {
+	case <-drained:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (b *Bucket) copyWorker(ctx context.Context) {
@@ -241,10 +284,10 @@ func (b *Bucket) copyWorker(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case key := <-b.copies.keys:
-			b.copies.taken(key)
 			if err := b.Backfill(ctx, key); err != nil && ctx.Err() == nil {
 				b.log.Warn("lazy backfill failed; the next read tries again", "key", key, "error", err)
 			}
+			b.copies.done(key)
 		}
 	}
 }

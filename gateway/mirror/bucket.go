@@ -34,11 +34,11 @@ const (
 // Phase is what an operation must know of the migration. It never changes in
 // place: a new phase is a new value with a higher epoch.
 type Phase struct {
-	Name  PhaseName
-	Epoch uint64
+	Name  PhaseName `json:"phase"`
+	Epoch uint64    `json:"epoch"`
 	// Baseline: it is proven that a clean key's secondary holds what the
 	// primary holds, or nothing (R11). Until then reads ask the primary alone.
-	Baseline bool
+	Baseline bool `json:"baseline"`
 }
 
 // Options are a bucket's settings; see the configuration reference.
@@ -140,17 +140,6 @@ func (b *Bucket) Secondary() backends.Store { return b.view().secondary }
 
 // IsReserved tells whether a key is one of Sluice's own.
 func IsReserved(key string) bool { return strings.HasPrefix(key, Reserved) }
-
-// reserved refuses a client's access to Sluice's own objects.
-func reserved(op, key string) error {
-	if !IsReserved(key) {
-		return nil
-	}
-	return &backends.Error{
-		Store: "sluice", Op: op, Key: key, Kind: backends.ErrDenied,
-		Message: "keys below " + Reserved + " are Sluice's own",
-	}
-}
 
 // ErrSecondary is a write's failure under on_secondary_error: fail: the primary
 // took it, the secondary did not.

@@ -22,8 +22,10 @@ import (
 func copyObject(ctx context.Context, src backends.Reader, dst backends.Store, info *backends.Info, create bool) error {
 	h := describing(info.Header)
 	h.Set(originHeader, origin(info))
-	if n := partsOf(info.ETag); n > 0 {
-		return copyParts(ctx, src, dst, info, h, n, create)
+	if n := partsOf(info.ETag); n > 1 {
+		if err := copyParts(ctx, src, dst, info, h, n, create); !errors.Is(err, errNoParts) {
+			return err
+		}
 	}
 	o, err := src.Get(ctx, backends.GetRequest{Key: info.Key, IfMatch: info.ETag})
 	if err != nil {
@@ -35,6 +37,10 @@ func copyObject(ctx context.Context, src backends.Reader, dst backends.Store, in
 	})
 	return err
 }
+
+// errNoParts: the store does not give out an object's single parts. The copy then
+// has one part, and only its origin tells the ETag.
+var errNoParts = errors.New("the store answers no parts")
 
 // copyParts copies a multipart object part by part.
 func copyParts(ctx context.Context, src backends.Reader, dst backends.Store, info *backends.Info, h http.Header, n int, create bool) error {
@@ -64,6 +70,9 @@ func copyPart(ctx context.Context, src backends.Reader, dst backends.Store, info
 		return backends.CompletedPart{}, err
 	}
 	defer o.Body.Close()
+	if o.ContentRange == "" {
+		return backends.CompletedPart{}, errNoParts
+	}
 	res, err := dst.UploadPart(ctx, backends.PartRequest{
 		Key: info.Key, UploadID: uploadID, Number: number, Body: o.Body, Size: o.Length,
 	})

@@ -13,9 +13,6 @@ import (
 // both; a secondary that can not open one is left out, and the repairer brings
 // the completed object there.
 func (b *Bucket) CreateUpload(ctx context.Context, r backends.CreateUploadRequest) (*backends.CreateUploadResult, error) {
-	if err := reserved("CreateMultipartUpload", r.Key); err != nil {
-		return nil, err
-	}
 	v := b.view()
 	r.Header = objectHeader(r.Header)
 	var results [2]*backends.CreateUploadResult
@@ -67,9 +64,6 @@ func (b *Bucket) UploadPart(ctx context.Context, r backends.PartRequest) (*backe
 // CopyPart copies a range of an object into a part, on each store's own server
 // where the source is there and clean.
 func (b *Bucket) CopyPart(ctx context.Context, r backends.CopyPartRequest) (*backends.CopyResult, error) {
-	if err := reserved("UploadPartCopy", r.SourceKey); err != nil {
-		return nil, err
-	}
 	v := b.view()
 	ids, err := b.openUpload(v, "UploadPartCopy", r.Key, r.UploadID)
 	if err != nil {

@@ -148,9 +148,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error, resource, req
 		return
 	}
 	e := FromError(err)
-	for name, values := range e.Header {
-		h[name] = values
-	}
+	setAll(h, e.Header)
 	if e.Status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "1") // S3 sends none; HTTP clients that are no SDKs know it
 	}

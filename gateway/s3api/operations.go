@@ -169,26 +169,33 @@ func (res resource) operation(method string, query url.Values, header http.Heade
 
 // unknownSubresource finds a query key that may well name a sub-resource this
 // package does not know: taking `PUT key?news` for PutObject would overwrite the
-// object. Sub-resources carry no value; a key with a value is noise, unless it
-// is a bucket's sub-resource on a mutation. Reads of objects are exempt:
-// cache-busters (photo.jpg?1600000000) are common, and harm nothing.
+// object. Sub-resources carry no value, so a key with a value is noise, unless it
+// names a sub-resource elsewhere and this is a mutation. Reads of objects are
+// exempt from the rest: cache-busters (photo.jpg?1600000000) are common, and harm
+// nothing.
 func unknownSubresource(op Op, query url.Values) (string, bool) {
 	for key, values := range query {
-		if _, ofBucket := bucketOperations[key]; ofBucket && key != "" && op != ListBuckets {
-			if values[0] == "" || op.Mutation() {
+		_, ofBucket := bucketOperations[key]
+		_, ofObject := objectOperations[key]
+		empty := values[0] == ""
+		switch {
+		case key == "":
+		case ofBucket || ofObject:
+			if empty || op.Mutation() {
 				return key, true
 			}
-		}
-		if op == GetObject || op == HeadObject || op == ListBuckets || key == "" || values[0] != "" {
-			continue
-		}
-		lower := strings.ToLower(key)
-		if !strings.HasPrefix(lower, "x-amz-") && !strings.HasPrefix(lower, "response-") &&
-			!slices.Contains(parameters, key) {
+		case empty && op != GetObject && op != HeadObject && !isParameter(key):
 			return key, true
 		}
 	}
 	return "", false
+}
+
+// isParameter tells whether a query key that is no sub-resource is a known one.
+func isParameter(key string) bool {
+	lower := strings.ToLower(key)
+	return strings.HasPrefix(lower, "x-amz-") || strings.HasPrefix(lower, "response-") ||
+		slices.Contains(parameters, key)
 }
 
 // op answers the operation of an HTTP method.

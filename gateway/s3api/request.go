@@ -23,10 +23,12 @@ const MaxKeyLength = 1024
 // gives nothing of use.
 type Request struct {
 	Op     Op
-	Bucket string      // "" for ListBuckets
-	Key    string      // as the client means it: decoded once; "" for operations on a bucket
-	Query  url.Values  // decoded; nil when there is no query
-	Header http.Header // the client's own, not a copy: do not change it
+	Bucket string     // "" for ListBuckets
+	Key    string     // as the client means it: decoded once; "" for operations on a bucket
+	Query  url.Values // decoded; nil when there is no query
+	// Header is the client's own, not a copy: do not change it. A presigned
+	// URL's hoisted x-amz-* headers are in it too.
+	Header http.Header
 }
 
 // Parse reads what r asks for. hostBucket is the bucket that the host name
@@ -47,6 +49,9 @@ func Parse(r *http.Request, hostBucket string) (*Request, error) {
 		if req.Query, err = parseQuery(r.URL.RawQuery); err != nil {
 			return nil, err
 		}
+		if req.Header, err = withHoisted(r.Header, req.Query); err != nil {
+			return nil, err
+		}
 	}
 	of := objectOperations
 	switch {
@@ -55,7 +60,7 @@ func Parse(r *http.Request, hostBucket string) (*Request, error) {
 	case req.Key == "":
 		of = bucketOperations
 	}
-	if req.Op, err = of.operation(r.Method, req.Query, r.Header); err != nil {
+	if req.Op, err = of.operation(r.Method, req.Query, req.Header); err != nil {
 		return nil, err
 	}
 	if req.Bucket != "" && !validBucket(req.Bucket) || req.Op == CreateBucket && !validNewBucket(req.Bucket) {

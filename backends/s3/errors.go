@@ -1,0 +1,116 @@
+package s3
+
+import (
+	"encoding/xml"
+	"io"
+	"net/http"
+
+	"sluice/backends"
+)
+
+// errorXML is the body of an S3 error
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+type errorXML struct {
+	XMLName xml.Name `xml:"Error"`
+	Code    string
+	Message string
+}
+
+const maxErrorBody = 64 << 10
+
+// refused reads an error answer.
+func (s *Store) refused(r *request, resp *http.Response) error {
+	var e errorXML
+	raw, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	if xml.Unmarshal(raw, &e) != nil {
+		e = errorXML{}
+	}
+	if e.Code == "" {
+		e.Code = resp.Header.Get("X-Minio-Error-Code") // HEAD answers have no body
+	}
+	return s.mapError(r, resp, e)
+}
+
+// codes gives kinds to the codes that say more than their status does.
+var codes = map[string]error{
+	"NoSuchKey":                  backends.ErrNotFound,
+	"NoSuchVersion":              backends.ErrNotFound,
+	"NoSuchBucket":               backends.ErrNoBucket,
+	"NoSuchUpload":               backends.ErrNoUpload,
+	"AccessDenied":               backends.ErrDenied,
+	"AllAccessDisabled":          backends.ErrDenied,
+	"AccountProblem":             backends.ErrDenied,
+	"ExpiredToken":               backends.ErrDenied,
+	"InvalidAccessKeyId":         backends.ErrDenied,
+	"InvalidToken":               backends.ErrDenied,
+	"RequestTimeTooSkewed":       backends.ErrDenied,
+	"SignatureDoesNotMatch":      backends.ErrDenied,
+	"SlowDown":                   backends.ErrSlowDown,
+	"SlowDownRead":               backends.ErrSlowDown,
+	"SlowDownWrite":              backends.ErrSlowDown,
+	"TooManyRequests":            backends.ErrSlowDown,
+	"RequestLimitExceeded":       backends.ErrSlowDown,
+	"BandwidthLimitExceeded":     backends.ErrSlowDown,
+	"PreconditionFailed":         backends.ErrPrecondition,
+	"InvalidRange":               backends.ErrInvalidRange,
+	"NotImplemented":             backends.ErrNotSupported,
+	"XNotImplemented":            backends.ErrNotSupported,
+	"MethodNotAllowed":           backends.ErrNotSupported,
+	"OperationAborted":           backends.ErrConflict,
+	"ConditionalRequestConflict": backends.ErrConflict,
+}
+
+// mapError makes the typed error of an S3 answer.
+func (s *Store) mapError(r *request, resp *http.Response, e errorXML) error {
+	status := resp.StatusCode
+	kind, known := codes[e.Code]
+	if !known {
+		kind = kindOf(status, e.Code)
+	}
+	if status == http.StatusNotFound && resp.Header.Get("X-Amz-Delete-Marker") == "true" {
+		kind = backends.ErrNotFound
+	}
+	return &backends.Error{
+		Store: s.name, Op: r.op, Key: r.key, Kind: kind,
+		Status: status, Code: e.Code, Message: e.Message,
+		MaybeApplied: r.mutation && mayHaveApplied(status, kind, e.Code),
+	}
+}
+
+// kindOf is the kind of an answer by its status. Without an S3 code a 404 is some
+// proxy's page: no proof of anything.
+func kindOf(status int, code string) error {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return backends.ErrDenied
+	case http.StatusConflict:
+		return backends.ErrConflict
+	case http.StatusPreconditionFailed:
+		return backends.ErrPrecondition
+	case http.StatusRequestedRangeNotSatisfiable:
+		return backends.ErrInvalidRange
+	case http.StatusTooManyRequests:
+		return backends.ErrSlowDown
+	case http.StatusNotImplemented, http.StatusMethodNotAllowed:
+		return backends.ErrNotSupported
+	case http.StatusNotFound:
+		return backends.ErrUnavailable
+	}
+	if status >= 400 && status < 500 && code != "" {
+		return backends.ErrInvalid
+	}
+	return backends.ErrUnavailable
+}
+
+// mayHaveApplied: a 4xx, a 501 and a request to slow down were refused before
+// they did anything. Any other 5xx, and an error in the body of a 200, may come
+// from a store that had begun, or from a proxy whose store still works on it.
+func mayHaveApplied(status int, kind error, code string) bool {
+	switch {
+	case kind == backends.ErrSlowDown || kind == backends.ErrNotSupported:
+		return false
+	case status == http.StatusServiceUnavailable && code == "ServiceUnavailable":
+		return false
+	}
+	return status < 300 || status >= 500
+}

@@ -1,0 +1,110 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"sluice/backends"
+)
+
+type listXML struct {
+	EncodingType          string
+	IsTruncated           bool
+	NextMarker            string
+	NextContinuationToken string
+	Contents              []struct {
+		Key, ETag, StorageClass string
+		Size                    int64
+		LastModified            time.Time
+		Owner                   *ownerXML
+	}
+	CommonPrefixes []prefixXML
+}
+
+type ownerXML struct{ ID, DisplayName string }
+
+type prefixXML struct{ Prefix string }
+
+// List answers one page. Keys are asked for percent-encoded, because XML can not
+// carry every key.
+func (s *Store) List(ctx context.Context, r backends.ListRequest) (*backends.ListPage, error) {
+	req := &request{op: "ListObjectsV2", method: http.MethodGet, query: url.Values{"encoding-type": {"url"}}}
+	set(req.query, "prefix", r.Prefix)
+	set(req.query, "delimiter", r.Delimiter)
+	req.query.Set("max-keys", strconv.Itoa(r.MaxKeys))
+	if r.V1 {
+		req.op = "ListObjects"
+		set(req.query, "marker", r.After)
+	} else {
+		req.query.Set("list-type", "2")
+		set(req.query, "start-after", r.After)
+		set(req.query, "continuation-token", r.Token)
+		if r.FetchOwner {
+			req.query.Set("fetch-owner", "true")
+		}
+	}
+	var answer listXML
+	if err := s.doXML(ctx, req, "ListBucketResult", &answer); err != nil {
+		return nil, err
+	}
+	page, err := answer.page()
+	if err != nil {
+		return nil, s.fail(req, err, false)
+	}
+	if page.Truncated && r.V1 && page.NextMarker == "" {
+		// Without a delimiter S3 leaves the marker to the last key.
+		if len(page.Objects) == 0 {
+			return nil, s.fail(req, errors.New("a truncated page without a next marker"), false)
+		}
+		page.NextMarker = page.Objects[len(page.Objects)-1].Key
+	}
+	if page.Truncated && !r.V1 && page.NextToken == "" {
+		return nil, s.fail(req, errors.New("a truncated page without a continuation token"), false)
+	}
+	return page, nil
+}
+
+func set(q url.Values, name, value string) {
+	if value != "" {
+		q.Set(name, value)
+	}
+}
+
+func (l *listXML) page() (*backends.ListPage, error) {
+	page := &backends.ListPage{Truncated: l.IsTruncated, NextToken: l.NextContinuationToken}
+	var err error
+	decode := decoder(l.EncodingType, &err)
+	page.NextMarker = decode(l.NextMarker)
+	page.Objects = make([]backends.ListedObject, len(l.Contents))
+	for i, c := range l.Contents {
+		page.Objects[i] = backends.ListedObject{
+			Key: decode(c.Key), Size: c.Size, ETag: unquote(c.ETag), LastModified: c.LastModified, StorageClass: c.StorageClass,
+		}
+		if c.Owner != nil {
+			page.Objects[i].Owner = &backends.Owner{ID: c.Owner.ID, DisplayName: c.Owner.DisplayName}
+		}
+	}
+	for _, p := range l.CommonPrefixes {
+		page.Prefixes = append(page.Prefixes, decode(p.Prefix))
+	}
+	return page, err
+}
+
+// decoder undoes encoding-type=url where the store applied it; the first failure
+// is left in *err.
+func decoder(encoding string, err *error) func(string) string {
+	return func(text string) string {
+		if encoding != "url" {
+			return text
+		}
+		decoded, e := url.QueryUnescape(text)
+		if e != nil && *err == nil {
+			*err = e
+		}
+		return decoded
+	}
+}

@@ -1,0 +1,323 @@
+package s3
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/backends"
+)
+
+// Get opens an object.
+func (s *Store) Get(ctx context.Context, r backends.GetRequest) (*backends.Object, error) {
+	resp, err := s.do(ctx, readRequest("GetObject", http.MethodGet, r))
+	if err != nil {
+		return nil, err
+	}
+	info := newInfo(r.Key, resp)
+	o := &backends.Object{
+		Info: *info, Length: resp.ContentLength,
+		Body: &wholeBody{ReadCloser: resp.Body, left: resp.ContentLength},
+	}
+	if resp.StatusCode == http.StatusPartialContent {
+		o.ContentRange = resp.Header.Get("Content-Range")
+	}
+	if o.Length < 0 {
+		resp.Body.Close()
+		return nil, s.fail(&request{op: "GetObject", key: r.Key}, errors.New("the answer has no Content-Length"), false)
+	}
+	return o, nil
+}
+
+// Head describes an object. A 404 to HEAD has no body and so can not tell a
+// missing key from a missing bucket: unless the store says it in a header, a GET
+// of one byte asks again.
+func (s *Store) Head(ctx context.Context, r backends.GetRequest) (*backends.Info, error) {
+	resp, err := s.do(ctx, readRequest("HeadObject", http.MethodHead, r))
+	var e *backends.Error
+	if errors.As(err, &e) && e.Status == http.StatusNotFound && !errors.Is(err, backends.ErrNotFound) && e.Code == "" {
+		confirm := r
+		confirm.Range, confirm.PartNumber = "bytes=0-0", 0
+		o, err2 := s.Get(ctx, confirm)
+		switch {
+		case err2 == nil: // it came into being in between
+			o.Body.Close()
+			return &o.Info, nil
+		case errors.Is(err2, backends.ErrInvalidRange): // it came, and is empty
+			return nil, s.fail(&request{op: "HeadObject", key: r.Key}, errors.New("the object changed while it was asked for"), false)
+		}
+		return nil, err2
+	}
+	if err != nil {
+		return nil, err
+	}
+	resp.Body.Close()
+	info := newInfo(r.Key, resp)
+	if info.Size < 0 {
+		return nil, s.fail(&request{op: "HeadObject", key: r.Key}, errors.New("the answer has no Content-Length"), false)
+	}
+	return info, nil
+}
+
+func readRequest(op, method string, r backends.GetRequest) *request {
+	req := &request{op: op, method: method, key: r.Key, query: make(url.Values), header: maps.Clone(r.Header)}
+	if req.header == nil {
+		req.header = make(http.Header)
+	}
+	if r.VersionID != "" {
+		req.query.Set("versionId", r.VersionID)
+	}
+	if r.PartNumber != 0 {
+		req.query.Set("partNumber", strconv.Itoa(r.PartNumber))
+	}
+	if r.Range != "" {
+		req.header.Set("Range", r.Range)
+	}
+	if r.IfMatch != "" {
+		req.header.Set("If-Match", quote(r.IfMatch))
+	}
+	// Otherwise net/http would ask for gzip, and some servers in front of
+	// stores then compress.
+	req.header.Set("Accept-Encoding", "identity")
+	return req
+}
+
+// newInfo describes an object from an answer's headers.
+func newInfo(key string, resp *http.Response) *backends.Info {
+	info := &backends.Info{
+		Key: key, Size: resp.ContentLength, ETag: unquote(resp.Header.Get("ETag")), Header: make(http.Header),
+	}
+	info.LastModified, _ = http.ParseTime(resp.Header.Get("Last-Modified"))
+	if _, total, ok := strings.Cut(resp.Header.Get("Content-Range"), "/"); ok {
+		if n, err := strconv.ParseInt(total, 10, 64); err == nil {
+			info.Size = n
+		}
+	}
+	for name, values := range resp.Header {
+		if describesObject(name) {
+			info.Header[name] = values
+		}
+	}
+	return info
+}
+
+// describesObject picks the headers of an answer that are the object's, from
+// those of the store, the connection and the moment.
+func describesObject(name string) bool {
+	switch name {
+	case "Content-Type", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires":
+		return true
+	case "X-Amz-Request-Id", "X-Amz-Id-2", "X-Amz-Bucket-Region", "X-Amz-Delete-Marker":
+		return false
+	}
+	return strings.HasPrefix(name, "X-Amz-")
+}
+
+// quote and unquote put an ETag into its form on the wire and back.
+func quote(etag string) string { return `"` + etag + `"` }
+
+func unquote(etag string) string {
+	return strings.Trim(strings.TrimPrefix(etag, "W/"), `"`)
+}
+
+// wholeBody fails where the store cuts a body short.
+type wholeBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *wholeBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.left -= int64(n)
+	if errors.Is(err, io.EOF) && b.left > 0 {
+		return n, io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// Put stores an object.
+func (s *Store) Put(ctx context.Context, r backends.PutRequest) (*backends.PutResult, error) {
+	req := &request{
+		op: "PutObject", method: http.MethodPut, key: r.Key, mutation: true,
+		header: bodyHeader(r.Header, r.ContentMD5), body: r.Body, size: r.Size, sha256: r.SHA256,
+	}
+	setConditions(req.header, r.IfMatch, r.IfNoneMatch)
+	return s.put(ctx, req)
+}
+
+// put sends a body and reads the answer's headers.
+func (s *Store) put(ctx context.Context, req *request) (*backends.PutResult, error) {
+	resp, err := s.do(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxErrorBody))
+	etag := resp.Header.Get("ETag")
+	if etag == "" {
+		return nil, s.fail(req, errors.New("the answer has no ETag"), true)
+	}
+	return &backends.PutResult{ETag: unquote(etag), Header: resultHeader(resp)}, nil
+}
+
+func bodyHeader(h http.Header, contentMD5 string) http.Header {
+	h = maps.Clone(h)
+	if h == nil {
+		h = make(http.Header)
+	}
+	if contentMD5 != "" {
+		h.Set("Content-Md5", contentMD5)
+	}
+	return h
+}
+
+func setConditions(h http.Header, ifMatch string, ifNoneMatch bool) {
+	if ifMatch != "" {
+		h.Set("If-Match", quote(ifMatch))
+	}
+	if ifNoneMatch {
+		h.Set("If-None-Match", "*")
+	}
+}
+
+// resultHeader picks what a mutation's answer says of the object.
+func resultHeader(resp *http.Response) http.Header {
+	h := make(http.Header)
+	for name, values := range resp.Header {
+		if strings.HasPrefix(name, "X-Amz-") && describesObject(name) {
+			h[name] = values
+		}
+	}
+	return h
+}
+
+// Delete removes an object.
+func (s *Store) Delete(ctx context.Context, r backends.DeleteRequest) (*backends.DeleteResult, error) {
+	req := &request{
+		op: "DeleteObject", method: http.MethodDelete, key: r.Key, mutation: true,
+		query: make(url.Values), header: make(http.Header),
+	}
+	if r.VersionID != "" {
+		req.query.Set("versionId", r.VersionID)
+	}
+	setConditions(req.header, r.IfMatch, false)
+	resp, err := s.do(ctx, req)
+	if errors.Is(err, backends.ErrNotFound) {
+		return &backends.DeleteResult{Key: r.Key}, nil // some stores say so; it is what was asked for
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return &backends.DeleteResult{
+		Key: r.Key, VersionID: resp.Header.Get("X-Amz-Version-Id"),
+		DeleteMarker: resp.Header.Get("X-Amz-Delete-Marker") == "true",
+	}, nil
+}
+
+type deleteXML struct {
+	XMLName xml.Name    `xml:"http://s3.amazonaws.com/doc/2006-03-01/ Delete"`
+	Quiet   bool        `xml:"Quiet"`
+	Objects []objectXML `xml:"Object"`
+}
+
+type objectXML struct {
+	Key string
+}
+
+type deleteResultXML struct {
+	Deleted []struct {
+		Key                   string
+		DeleteMarker          bool
+		DeleteMarkerVersionID string `xml:"DeleteMarkerVersionId"`
+	}
+	Error []struct {
+		Key, Code, Message string
+	}
+}
+
+// DeleteMany removes up to 1,000 objects.
+func (s *Store) DeleteMany(ctx context.Context, keys []string) ([]backends.DeleteResult, error) {
+	results := make([]backends.DeleteResult, len(keys))
+	index := make(map[string][]int, len(keys))
+	body := deleteXML{}
+	for i, key := range keys {
+		if index[key] == nil {
+			body.Objects = append(body.Objects, objectXML{key})
+		}
+		index[key] = append(index[key], i)
+		results[i].Key = key
+	}
+	req := &request{op: "DeleteObjects", method: http.MethodPost, query: url.Values{"delete": {""}}, mutation: true}
+	if err := req.withXML(body); err != nil {
+		return nil, err
+	}
+	var answer deleteResultXML
+	if err := s.doXML(ctx, req, "DeleteResult", &answer); err != nil {
+		return nil, err
+	}
+	answered := make(map[string]bool, len(keys))
+	for _, d := range answer.Deleted {
+		answered[d.Key] = true
+		for _, i := range index[d.Key] {
+			results[i].DeleteMarker, results[i].VersionID = d.DeleteMarker, d.DeleteMarkerVersionID
+		}
+	}
+	for _, e := range answer.Error {
+		answered[e.Key] = true
+		err := s.mapError(&request{op: req.op, key: e.Key, mutation: true}, &http.Response{StatusCode: http.StatusOK},
+			errorXML{Code: e.Code, Message: e.Message})
+		if errors.Is(err, backends.ErrNotFound) {
+			continue
+		}
+		for _, i := range index[e.Key] {
+			results[i].Err = err
+		}
+	}
+	for i, key := range keys {
+		if !answered[key] {
+			results[i].Err = s.fail(&request{op: req.op, key: key}, errors.New("the answer does not name the key"), true)
+		}
+	}
+	return results, nil
+}
+
+// Copy copies an object inside the bucket.
+func (s *Store) Copy(ctx context.Context, r backends.CopyRequest) (*backends.CopyResult, error) {
+	req := &request{op: "CopyObject", method: http.MethodPut, key: r.Key, mutation: true, header: maps.Clone(r.Header)}
+	return s.copy(ctx, req, r.SourceKey, r.SourceVersionID, "CopyObjectResult")
+}
+
+type copyResultXML struct {
+	ETag         string
+	LastModified time.Time
+}
+
+func (s *Store) copy(ctx context.Context, req *request, sourceKey, version, root string) (*backends.CopyResult, error) {
+	if req.header == nil {
+		req.header = make(http.Header)
+	}
+	source := encodePath("/" + s.bucket + "/" + sourceKey)
+	if version != "" {
+		source += "?versionId=" + url.QueryEscape(version)
+	}
+	req.header.Set("X-Amz-Copy-Source", source)
+	resp, err := s.do(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	var answer copyResultXML
+	if err := s.readXML(req, resp, root, &answer); err != nil {
+		return nil, err
+	}
+	return &backends.CopyResult{
+		ETag: unquote(answer.ETag), LastModified: answer.LastModified, Header: resultHeader(resp),
+	}, nil
+}

@@ -1,0 +1,183 @@
+// Package s3 is a store over the S3 protocol.
+//
+// Requests are built on net/http and signed with minio-go's signer; credentials
+// come from minio-go too. Its client is not used: it retries mutations and
+// rewrites headers, and a mutation that is retried after an unknown outcome lets
+// the first attempt land after a later delete. Here nothing is ever sent twice,
+// except by net/http, which repeats a request only when no byte of it was written
+// or when it is a read.
+package s3
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
+
+	"sluice/backends"
+)
+
+// Config says where a store is and how to reach it.
+type Config struct {
+	Name     string // in errors and logs
+	Endpoint string // http(s)://host[:port]
+	Region   string // "": asked of Amazon, else us-east-1
+	Bucket   string
+
+	// Static keys. Without them the keys are looked for in the environment
+	// (AWS_*, MINIO_*), in a shared credentials file, and at the instance's
+	// metadata service, in this order.
+	AccessKeyID, SecretAccessKey, SessionToken string
+	SharedCredentialsFile, Profile             string
+
+	VirtualHost bool   // bucket.host/key instead of host/bucket/key
+	CAFile      string // further trusted roots, PEM
+	MaxConns    int    // idle connections kept; 0 means 128
+
+	Transport http.RoundTripper // in place of a pool of its own
+}
+
+// Store is a bucket of an S3 service.
+type Store struct {
+	name, bucket, region string
+	endpoint             *url.URL
+	virtualHost          bool
+	keys                 *credentials.Credentials
+	transport            http.RoundTripper
+}
+
+var _ backends.Store = (*Store)(nil)
+
+// New makes a store. It asks the network only where the region or the keys have
+// to be found out.
+func New(ctx context.Context, c Config) (*Store, error) {
+	endpoint, err := url.Parse(c.Endpoint)
+	if err != nil || endpoint.Host == "" {
+		return nil, fmt.Errorf("store %s: endpoint %q is not a URL like https://s3.example.com", c.Name, c.Endpoint)
+	}
+	s := &Store{
+		name: c.Name, bucket: c.Bucket, region: c.Region, endpoint: endpoint,
+		virtualHost: c.VirtualHost, transport: c.Transport,
+	}
+	if s.transport == nil {
+		if s.transport, err = newTransport(c); err != nil {
+			return nil, fmt.Errorf("store %s: %w", c.Name, err)
+		}
+	}
+	s.keys = newCredentials(c, s.transport)
+	if s.region == "" {
+		if s.region, err = s.findRegion(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func newCredentials(c Config, transport http.RoundTripper) *credentials.Credentials {
+	if c.AccessKeyID != "" {
+		return credentials.NewStaticV4(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
+	}
+	return credentials.NewChainCredentials([]credentials.Provider{
+		&credentials.EnvAWS{},
+		&credentials.EnvMinio{},
+		&credentials.FileAWSCredentials{Filename: c.SharedCredentialsFile, Profile: c.Profile},
+		&credentials.IAM{Client: &http.Client{Transport: transport, Timeout: 5 * time.Second}},
+	})
+}
+
+// newTransport is a pool of connections sized to the work. HTTP/1.1 only: over
+// HTTP/2 all requests would share one connection and its flow control, and a
+// request could not be abandoned by closing its connection.
+func newTransport(c Config) (*http.Transport, error) {
+	conns := c.MaxConns
+	if conns == 0 {
+		conns = 128
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("ca_file: %w", err)
+		}
+		if config.RootCAs, err = x509.SystemCertPool(); err != nil {
+			config.RootCAs = x509.NewCertPool()
+		}
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("ca_file %s holds no certificate", c.CAFile)
+		}
+	}
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         dialer.DialContext,
+		TLSClientConfig:     config,
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConns:        conns,
+		MaxIdleConnsPerHost: conns,
+		// Shorter than servers wait, so that a PUT rarely meets a connection
+		// that the server is just closing: that would be an unknown outcome.
+		IdleConnTimeout:    15 * time.Second,
+		DisableCompression: true, // bodies are passed on as they are
+		WriteBufferSize:    64 << 10,
+		ReadBufferSize:     32 << 10,
+	}, nil
+}
+
+// findRegion asks an Amazon endpoint for the bucket's region; other services
+// take any.
+func (s *Store) findRegion(ctx context.Context) (string, error) {
+	s.region = "us-east-1"
+	if named := s3utils.GetRegionFromURL(*s.endpoint); named != "" {
+		return named, nil
+	}
+	if !s3utils.IsAmazonEndpoint(*s.endpoint) {
+		return s.region, nil
+	}
+	var location struct {
+		Name string `xml:",chardata"`
+	}
+	err := s.doXML(ctx, &request{op: "GetBucketLocation", method: http.MethodGet, query: url.Values{"location": {""}}},
+		"LocationConstraint", &location)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("finding the bucket's region (set it in the configuration instead): %w", err)
+	case location.Name == "EU":
+		return "eu-west-1", nil
+	case location.Name != "":
+		return strings.TrimSpace(location.Name), nil
+	}
+	return s.region, nil
+}
+
+// Name is the store's name in the configuration.
+func (s *Store) Name() string { return s.name }
+
+// Close drops the idle connections.
+func (s *Store) Close() {
+	if t, ok := s.transport.(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// CreateBucket creates the bucket unless it is ours already.
+func (s *Store) CreateBucket(ctx context.Context) error {
+	resp, err := s.do(ctx, &request{op: "CreateBucket", method: http.MethodPut, mutation: true})
+	var e *backends.Error
+	if errors.As(err, &e) && e.Code == "BucketAlreadyOwnedByYou" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}

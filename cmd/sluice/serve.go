@@ -1,0 +1,52 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"sluice/gateway"
+	"sluice/gateway/config"
+	"sluice/tls"
+)
+
+func serveCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "serve -c FILE",
+		Short: "Serve the buckets of a configuration",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := config.Load(file)
+			if err != nil {
+				return coded{exitConfigInvalid, err}
+			}
+			g, err := gateway.Open(cmd.Context(), c, newLogger(c.Log))
+			if err != nil {
+				return err
+			}
+			listeners, err := tls.Listen(cmd.Context(), tls.Options{
+				HTTP: c.Listen.HTTP, HTTPS: c.Listen.HTTPS,
+				CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile,
+			})
+			if err != nil {
+				return errors.Join(err, g.Close())
+			}
+			return g.Serve(cmd.Context(), listeners...)
+		},
+	}
+	cmd.Flags().StringVarP(&file, "config", "c", "/etc/sluice/sluice.yaml", "configuration file")
+	return cmd
+}
+
+func newLogger(c config.Log) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.Level)) // checked with the configuration
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}

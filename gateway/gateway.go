@@ -1,0 +1,222 @@
+// Package gateway is Sluice's front: it takes S3 requests and runs each on a
+// bucket's two stores. The request's way is ServeHTTP → serve → dispatch, then
+// one short function per operation, which calls the mirror.
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"sluice/backends"
+	"sluice/gateway/cache"
+	"sluice/gateway/config"
+	"sluice/gateway/journal"
+	"sluice/gateway/migrate"
+	"sluice/gateway/mirror"
+	"sluice/gateway/s3api"
+	"sluice/gateway/sigv4"
+)
+
+// Gateway serves S3 on the buckets of a configuration. It is an http.Handler.
+type Gateway struct {
+	log         *slog.Logger
+	buckets     map[string]*mirror.Bucket
+	hosts       []string // that serve S3; none: every name does
+	credentials map[string]config.Credential
+	uploadKeys  [][]byte
+	verifier    *sigv4.Verifier
+	journal     *journal.Journal
+	cache       *cache.Cache
+	repairer    *migrate.Repairer
+	requests    chan struct{} // a slot for each request in flight
+}
+
+// Run repairs and copies in the background until ctx is done, waits for what is
+// under way, and closes the journal. The listeners must be closed by then.
+func (g *Gateway) Run(ctx context.Context) error {
+	var rooms sync.WaitGroup
+	rooms.Go(func() { g.repairer.Run(ctx) })
+	for _, b := range g.buckets {
+		rooms.Go(func() { b.Run(ctx) })
+	}
+	rooms.Wait()
+	return g.journal.Close()
+}
+
+// Close gives up a gateway that was opened but never served.
+func (g *Gateway) Close() error { return g.journal.Close() }
+
+// ServeHTTP answers one request.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := rand.Text()
+	w.Header().Set("X-Amz-Request-Id", id)
+	w.Header().Set("Server", "Sluice")
+	start := time.Now()
+	err := g.admit(w, r)
+	if err != nil {
+		answer := s3Error(err)
+		s3api.WriteError(w, r, answer, r.URL.Path, id)
+		if answer.Status >= http.StatusInternalServerError {
+			g.log.Warn("request failed", "request", id, "method", r.Method, "path", r.URL.Path, "code", answer.Code, "error", err)
+		}
+	}
+	g.log.Debug("request", "request", id, "method", r.Method, "path", r.URL.Path, "took", time.Since(start), "error", err)
+}
+
+// admit bounds the requests in flight: past the bound a client is asked to slow
+// down instead of being queued.
+func (g *Gateway) admit(w http.ResponseWriter, r *http.Request) error {
+	select {
+	case g.requests <- struct{}{}:
+		defer func() { <-g.requests }()
+		return g.serve(w, r)
+	default:
+		return s3api.ErrorFor("SlowDown", "")
+	}
+}
+
+// call is one request on its way: what is asked, of which bucket, by whom.
+type call struct {
+	*s3api.Request
+	w      http.ResponseWriter
+	r      *http.Request
+	who    *sigv4.Identity
+	body   *sigv4.Body // reads to io.EOF only if everything promised about it holds
+	bucket *mirror.Bucket
+}
+
+// serve reads the request, finds out who asks and whether they may, and runs it.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) error {
+	req, err := s3api.Parse(r, g.bucketOf(r.Host))
+	if err != nil {
+		return err
+	}
+	who, err := g.verifier.Verify(r)
+	if err != nil {
+		return err
+	}
+	if err := g.allow(who, req); err != nil {
+		return err
+	}
+	body, err := who.Body(r)
+	if err != nil {
+		return err
+	}
+	return g.dispatch(&call{Request: req, w: w, r: r, who: who, body: body, bucket: g.buckets[req.Bucket]})
+}
+
+// bucketOf is the bucket that a host name carries in front of one of ours
+// (virtual-host style), or "". A port is ignored.
+func (g *Gateway) bucketOf(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(host)
+	for _, ours := range g.hosts {
+		if bucket, ok := strings.CutSuffix(host, "."+ours); ok {
+			return bucket
+		}
+	}
+	return ""
+}
+
+// allow decides whether a client may do what it asks. Keys below the reserved
+// prefix are Sluice's own and belong to nobody else.
+func (g *Gateway) allow(who *sigv4.Identity, req *s3api.Request) error {
+	denied := s3api.ErrorFor("AccessDenied", "")
+	if who.Anonymous || mirror.IsReserved(req.Key) {
+		return denied
+	}
+	allowed := g.credentials[who.AccessKeyID].Buckets
+	if req.Bucket != "" && len(allowed) > 0 && !slices.Contains(allowed, req.Bucket) {
+		return denied
+	}
+	if req.Bucket != "" && g.buckets[req.Bucket] == nil && req.Op != s3api.CreateBucket {
+		return s3api.ErrorFor("NoSuchBucket", "")
+	}
+	return nil
+}
+
+// dispatch runs the operation.
+func (g *Gateway) dispatch(c *call) error {
+	switch c.Op {
+	case s3api.GetObject:
+		return c.getObject()
+	case s3api.HeadObject:
+		return c.headObject()
+	case s3api.PutObject:
+		return c.putObject()
+	case s3api.CopyObject:
+		return c.copyObject()
+	case s3api.DeleteObject:
+		return c.deleteObject()
+	case s3api.DeleteObjects:
+		return c.deleteObjects()
+
+	case s3api.CreateMultipartUpload:
+		return c.createUpload()
+	case s3api.UploadPart:
+		return c.uploadPart()
+	case s3api.UploadPartCopy:
+		return c.copyPart()
+	case s3api.CompleteMultipartUpload:
+		return c.completeUpload()
+	case s3api.AbortMultipartUpload:
+		return c.abortUpload()
+	case s3api.ListParts:
+		return c.listParts()
+	case s3api.ListMultipartUploads:
+		return c.listUploads()
+
+	case s3api.ListObjects, s3api.ListObjectsV2:
+		return c.list()
+	case s3api.HeadBucket:
+		return c.headBucket()
+	case s3api.GetBucketLocation:
+		return c.location()
+	case s3api.ListBuckets:
+		return g.listBuckets(c)
+	case s3api.CreateBucket:
+		return g.createBucket(c)
+	case s3api.DeleteBucket:
+		return s3api.ErrorFor("AccessDenied", "The bucket is part of the gateway's configuration.")
+	default:
+		return s3api.ErrorFor("NotImplemented", string(c.Op)+" is not implemented.")
+	}
+}
+
+// s3Error is what a client is told of err.
+func s3Error(err error) *s3api.Error {
+	var auth *sigv4.Error
+	switch {
+	case errors.As(err, &auth):
+		return s3api.ErrorFor(auth.Code, auth.Message)
+	case errors.Is(err, journal.ErrFull):
+		return s3api.ErrorFor("SlowDown", "")
+	case errors.Is(err, mirror.ErrSecondary):
+		return s3api.ErrorFor("ServiceUnavailable", "The write reached only one of the two stores; send it again.")
+	}
+	return s3api.FromError(err)
+}
+
+// Journal, Cache, Repairer and Bucket give the operator's surfaces what they show.
+func (g *Gateway) Journal() *journal.Journal { return g.journal }
+
+// Cache is the object cache; nil when it is off.
+func (g *Gateway) Cache() *cache.Cache { return g.cache }
+
+// Repairer settles what writes left behind.
+func (g *Gateway) Repairer() *migrate.Repairer { return g.repairer }
+
+// Bucket is the bucket that clients know by name, or nil.
+func (g *Gateway) Bucket(name string) *mirror.Bucket { return g.buckets[name] }
+
+var _ = backends.ErrNotFound

@@ -1,0 +1,112 @@
+package journal
+
+import (
+	"errors"
+	"slices"
+	"sync"
+)
+
+// MemoryLog is a Log for tests: it keeps records in memory, and its commits can
+// be held back and failed.
+type MemoryLog struct {
+	mu      sync.Mutex
+	opened  []Record
+	records map[uint64]Record
+	lastID  uint64
+	held    bool
+	waiting []heldCommit
+	failure error
+}
+
+type heldCommit struct {
+	commit  *Commit
+	records []Record
+}
+
+// NewMemoryLog makes an empty log.
+func NewMemoryLog() *MemoryLog { return &MemoryLog{records: make(map[uint64]Record)} }
+
+// Hold keeps every Append from now on waiting until Release.
+func (l *MemoryLog) Hold() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = true
+}
+
+// Release ends Hold: what waits becomes durable.
+func (l *MemoryLog) Release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = false
+	for _, w := range l.waiting {
+		l.finish(w)
+	}
+	l.waiting = nil
+}
+
+// Fail makes every Append fail from now on, those that are held included.
+func (l *MemoryLog) Fail(err error) {
+	l.mu.Lock()
+	l.failure = errors.Join(errors.New("journal stopped"), err)
+	l.mu.Unlock()
+	l.Release()
+}
+
+// Crash is the log as a restart finds it.
+func (l *MemoryLog) Crash() *MemoryLog {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := NewMemoryLog()
+	next.lastID = l.lastID
+	for id, r := range l.records {
+		next.records[id] = r
+		next.opened = append(next.opened, r)
+	}
+	slices.SortFunc(next.opened, func(a, b Record) int { return int(a.ID) - int(b.ID) })
+	return next
+}
+
+func (l *MemoryLog) finish(w heldCommit) {
+	if w.commit.err = l.failure; l.failure == nil {
+		for _, r := range w.records {
+			l.records[r.ID] = r
+			l.lastID = max(l.lastID, r.ID)
+		}
+	}
+	close(w.commit.done)
+}
+
+// Append makes the records durable, unless the log is held or failed.
+func (l *MemoryLog) Append(records []Record) *Commit {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := heldCommit{&Commit{done: make(chan struct{})}, records}
+	if l.held {
+		l.waiting = append(l.waiting, w)
+	} else {
+		l.finish(w)
+	}
+	return w.commit
+}
+
+// Forget drops settled records.
+func (l *MemoryLog) Forget(ids []uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range ids {
+		delete(l.records, id)
+	}
+}
+
+// Records is what the log held when it was opened.
+func (l *MemoryLog) Records() []Record { return l.opened }
+
+// LastID is the highest id the log has held.
+func (l *MemoryLog) LastID() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lastID
+}
+
+// Close does nothing.
+func (l *MemoryLog) Close() error { return nil }

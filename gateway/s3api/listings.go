@@ -1,0 +1,144 @@
+package s3api
+
+import (
+	"cmp"
+	"net/http"
+
+	"sluice/backends"
+)
+
+// WriteList answers ListObjects and ListObjectsV2. The order of the elements is
+// S3's.
+func WriteList(w http.ResponseWriter, r *Request, l ListRequest, page *backends.ListPage) {
+	doc := newDocument()
+	doc.root("ListBucketResult")
+	doc.text("Name", r.Bucket)
+	doc.key("Prefix", l.Prefix, l.EncodeURL)
+	if l.V1 {
+		doc.key("Marker", l.After, l.EncodeURL)
+		// S3 names the next marker only with a delimiter; without one the
+		// last key is it.
+		if page.Truncated && l.Delimiter != "" {
+			doc.key("NextMarker", page.NextMarker, l.EncodeURL)
+		}
+	} else {
+		doc.page(l, page)
+	}
+	doc.int("MaxKeys", int64(l.MaxKeys))
+	if l.Delimiter != "" {
+		doc.key("Delimiter", l.Delimiter, l.EncodeURL)
+	}
+	if l.EncodeURL {
+		doc.text("EncodingType", "url")
+	}
+	doc.bool("IsTruncated", page.Truncated)
+	for i := range page.Objects {
+		doc.object(&page.Objects[i], l)
+	}
+	doc.prefixes(page.Prefixes, l.EncodeURL)
+	doc.close("ListBucketResult")
+	doc.send(w, http.StatusOK)
+}
+
+// page writes what only ListObjectsV2 has.
+func (d *document) page(l ListRequest, page *backends.ListPage) {
+	if l.After != "" {
+		d.key("StartAfter", l.After, l.EncodeURL)
+	}
+	d.optional("ContinuationToken", l.Token)
+	if page.Truncated {
+		d.text("NextContinuationToken", page.NextToken)
+	}
+	d.int("KeyCount", int64(len(page.Objects)+len(page.Prefixes)))
+}
+
+func (d *document) object(o *backends.ListedObject, l ListRequest) {
+	d.open("Contents")
+	d.key("Key", o.Key, l.EncodeURL)
+	d.time("LastModified", o.LastModified)
+	d.etag(o.ETag)
+	d.int("Size", o.Size)
+	if l.V1 || l.FetchOwner {
+		d.owner("Owner", o.Owner)
+	}
+	d.text("StorageClass", cmp.Or(o.StorageClass, "STANDARD"))
+	d.close("Contents")
+}
+
+// owner writes an account, unless it is not known.
+func (d *document) owner(name string, o *backends.Owner) {
+	if o == nil {
+		return
+	}
+	d.open(name)
+	d.text("ID", o.ID)
+	d.optional("DisplayName", o.DisplayName)
+	d.close(name)
+}
+
+func (d *document) prefixes(prefixes []string, encodeURL bool) {
+	for _, p := range prefixes {
+		d.open("CommonPrefixes")
+		d.key("Prefix", p, encodeURL)
+		d.close("CommonPrefixes")
+	}
+}
+
+// WriteUploads answers ListMultipartUploads.
+func WriteUploads(w http.ResponseWriter, r *Request, l ListUploadsRequest, page *backends.UploadsPage) {
+	doc := newDocument()
+	doc.root("ListMultipartUploadsResult")
+	doc.text("Bucket", r.Bucket)
+	doc.key("KeyMarker", l.KeyMarker, l.EncodeURL)
+	doc.text("UploadIdMarker", l.UploadIDMarker)
+	if page.Truncated {
+		doc.key("NextKeyMarker", page.NextKeyMarker, l.EncodeURL)
+		doc.text("NextUploadIdMarker", page.NextUploadIDMarker)
+	}
+	doc.key("Prefix", l.Prefix, l.EncodeURL)
+	if l.Delimiter != "" {
+		doc.key("Delimiter", l.Delimiter, l.EncodeURL)
+	}
+	if l.EncodeURL {
+		doc.text("EncodingType", "url")
+	}
+	doc.int("MaxUploads", int64(l.MaxUploads))
+	doc.bool("IsTruncated", page.Truncated)
+	for _, u := range page.Uploads {
+		doc.open("Upload")
+		doc.key("Key", u.Key, l.EncodeURL)
+		doc.text("UploadId", u.UploadID)
+		doc.text("StorageClass", cmp.Or(u.StorageClass, "STANDARD"))
+		doc.time("Initiated", u.Initiated)
+		doc.close("Upload")
+	}
+	doc.prefixes(page.Prefixes, l.EncodeURL)
+	doc.close("ListMultipartUploadsResult")
+	doc.send(w, http.StatusOK)
+}
+
+// WriteParts answers ListParts.
+func WriteParts(w http.ResponseWriter, r *Request, l backends.ListPartsRequest, page *backends.PartsPage) {
+	doc := newDocument()
+	doc.root("ListPartsResult")
+	doc.text("Bucket", r.Bucket)
+	doc.echo("Key", r.Key)
+	doc.text("UploadId", r.UploadID())
+	doc.text("StorageClass", cmp.Or(page.StorageClass, "STANDARD"))
+	doc.int("PartNumberMarker", int64(l.AfterNumber))
+	if page.Truncated {
+		doc.int("NextPartNumberMarker", int64(page.NextNumber))
+	}
+	doc.int("MaxParts", int64(l.MaxParts))
+	doc.bool("IsTruncated", page.Truncated)
+	for _, p := range page.Parts {
+		doc.open("Part")
+		doc.int("PartNumber", int64(p.Number))
+		doc.time("LastModified", p.LastModified)
+		doc.etag(p.ETag)
+		doc.int("Size", p.Size)
+		doc.close("Part")
+	}
+	doc.close("ListPartsResult")
+	doc.send(w, http.StatusOK)
+}

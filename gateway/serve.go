@@ -1,0 +1,52 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// drainTimeout is how long uploads in flight may go on after the end was asked
+// for.
+const drainTimeout = 2 * time.Minute
+
+// Serve answers requests on the listeners until ctx is done, lets those in flight
+// finish, and closes the gateway: the listeners first, the journal last.
+func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run(background) }()
+
+	server := &http.Server{
+		Handler: g,
+		// A client that does not get its headers across, or keeps a connection
+		// for nothing, is let go. Bodies have no deadline: they may be large.
+		ReadHeaderTimeout: 30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+	}
+	var serving sync.WaitGroup
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		g.log.Info("serving", "address", l.Addr().String())
+		serving.Go(func() { failed <- server.Serve(l) })
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if shutdown := server.Shutdown(drain); shutdown != nil {
+		err = errors.Join(err, shutdown, server.Close())
+	}
+	serving.Wait()
+	stop()
+	return errors.Join(err, <-ended)
+}
