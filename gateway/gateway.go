@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"sluice/backends"
 	"sluice/gateway/cache"
 	"sluice/gateway/config"
 	"sluice/gateway/journal"
@@ -218,5 +217,3 @@ func (g *Gateway) Repairer() *migrate.Repairer { return g.repairer }
 
 // Bucket is the bucket that clients know by name, or nil.
 func (g *Gateway) Bucket(name string) *mirror.Bucket { return g.buckets[name] }
-
-var _ = backends.ErrNotFound

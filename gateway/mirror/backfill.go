@@ -57,7 +57,7 @@ func copied(err error) journal.Outcome {
 // a background copy is queued.
 func (b *Bucket) lazily(o *backends.Object, v view, st journal.Stamp, r backends.GetRequest, head bool) *backends.Object {
 	switch {
-	case v.secondary == nil || !b.circuit.closed():
+	case v.secondary == nil:
 		return o
 	case head || o.Length != o.Size || o.Size == 0 || o.ContentRange != "" || partsOf(o.ETag) > 0:
 		b.copies.add(r.Key)
@@ -87,6 +87,8 @@ type tee struct {
 	left int64
 	cur  *chunk // being filled
 	dead bool   // the copy was given up, or is complete
+
+	again bool // the complete copy failed; finish's own
 }
 
 func (t *tee) start() {
@@ -148,8 +150,13 @@ func (t *tee) pass(p []byte) {
 // finish opens the copy's intent, releases the last chunk and waits for the
 // store.
 func (t *tee) finish() {
-	defer t.b.copies.done(t.info.Key)
-	defer t.stop()
+	defer func() {
+		t.stop()
+		t.b.copies.done(t.info.Key)
+		if t.again {
+			t.b.copies.add(t.info.Key)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(context.Background(), t.b.o.StoreTimeout)
 	defer cancel()
 	in := t.b.journal.BeginCopy(t.st, t.v.phase.Epoch)
@@ -179,7 +186,9 @@ func (t *tee) finish() {
 	case <-ctx.Done():
 		t.abort(ctx.Err())
 	}
-	outcome = copied(t.put)
+	if outcome = copied(t.put); outcome != journal.Applied && !errors.Is(t.put, backends.ErrPrecondition) {
+		t.again = true
+	}
 }
 
 // Close gives the copy up if the client did not read to the end, and queues it.
@@ -284,6 +293,9 @@ func (b *Bucket) copyWorker(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case key := <-b.copies.keys:
+			if b.circuit.wait(ctx) != nil {
+				return
+			}
 			if err := b.Backfill(ctx, key); err != nil && ctx.Err() == nil {
 				b.log.Warn("lazy backfill failed; the next read tries again", "key", key, "error", err)
 			}

@@ -58,3 +58,17 @@ func (c *circuit) count(err error) {
 		c.failures = 0
 	}
 }
+
+// wait returns when the store should be tried again, or with ctx's error.
+func (c *circuit) wait(ctx context.Context) error {
+	for !c.closed() {
+		timer := time.NewTimer(circuitInterval)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+	return nil
+}

@@ -51,7 +51,7 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, head bool) (*b
 			return o, Served{Cache: true, Age: time.Since(e.Stored)}, err
 		}
 	}
-	missing := false
+	new := notAsked
 	if b.secondaryMayAnswer(v, st, r) && !b.o.ReadPrimary {
 		o, err := b.ask(ctx, v.secondary, r, head)
 		if st.Still() && b.current(v) {
@@ -61,17 +61,29 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, head bool) (*b
 			case errors.Is(err, backends.ErrInvalidRange), errors.Is(err, backends.ErrPrecondition):
 				return nil, Served{Store: v.secondary.Name()}, err
 			}
-			missing = errors.Is(err, backends.ErrNotFound)
+			new = unavailable
+			if errors.Is(err, backends.ErrNotFound) {
+				new = lacksIt
+			}
 		} else if err == nil {
 			o.Body.Close()
 		}
 	}
-	return b.readPrimary(ctx, r, head, plain, missing)
+	return b.readPrimary(ctx, r, head, plain, new)
 }
+
+// newHas is what a read learned of the new store before it turned to the primary.
+type newHas int
+
+const (
+	notAsked newHas = iota
+	lacksIt
+	unavailable
+)
 
 // readPrimary asks the store that is right by definition. Only a phase change
 // during the read makes the answer doubtful; it is then asked again.
-func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, plain, missing bool) (*backends.Object, Served, error) {
+func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, plain bool, new newHas) (*backends.Object, Served, error) {
 	for {
 		v := b.view()
 		st := b.stamp(r.Key)
@@ -85,8 +97,11 @@ func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, p
 		served := Served{Store: v.primary.Name()}
 		switch {
 		case err == nil:
-			if missing && st.Clean {
+			switch {
+			case new == lacksIt && st.Clean:
 				o = b.lazily(o, v, st, r, head)
+			case new == unavailable:
+				b.copies.add(r.Key) // looked for when new is back
 			}
 			return b.filling(o, v, st, r, head, plain), served, nil
 		case b.o.ReadPrimary && errors.Is(err, backends.ErrUnavailable) && b.secondaryMayAnswer(v, st, r):

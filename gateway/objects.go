@@ -1,0 +1,216 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"sluice/backends"
+	"sluice/gateway/mirror"
+	"sluice/gateway/s3api"
+)
+
+func (c *call) getObject() error {
+	r, err := c.Get()
+	if err != nil {
+		return err
+	}
+	if err := c.dropStaleRange(&r); err != nil {
+		return err
+	}
+	o, served, err := c.bucket.Get(c.r.Context(), r.GetRequest)
+	if err != nil {
+		return err
+	}
+	defer o.Body.Close()
+	setServed(c.w.Header(), served)
+	if err := r.Conditions.Check(o.ETag, o.LastModified); err != nil {
+		return c.condition(err, &o.Info, r.ResponseHeaders)
+	}
+	s3api.WriteObject(c.w, o, r.ResponseHeaders)
+	if _, err := io.Copy(c.w, o.Body); err != nil && c.r.Context().Err() == nil {
+		// The headers are out: all that can be done is to break the connection,
+		// so that the client does not take what it has for the whole.
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// dropStaleRange drops the range of a request whose If-Range does not hold: the
+// client then gets the whole object (RFC 9110, section 13.1.5).
+func (c *call) dropStaleRange(r *s3api.GetRequest) error {
+	if r.Range == "" || c.Header.Get("If-Range") == "" {
+		return nil
+	}
+	whole := r.GetRequest
+	whole.Range = ""
+	info, _, err := c.bucket.Head(c.r.Context(), whole)
+	if err == nil && !r.Conditions.KeepRange(info.ETag, info.LastModified) {
+		r.Range = ""
+	}
+	return err
+}
+
+func (c *call) headObject() error {
+	r, err := c.Get()
+	if err != nil {
+		return err
+	}
+	rng := r.Range
+	r.Range = ""
+	info, served, err := c.bucket.Head(c.r.Context(), r.GetRequest)
+	if err != nil {
+		return err
+	}
+	setServed(c.w.Header(), served)
+	if err := r.Conditions.Check(info.ETag, info.LastModified); err != nil {
+		return c.condition(err, info, r.ResponseHeaders)
+	}
+	s3api.WriteHead(c.w, info, rng, r.ResponseHeaders)
+	return nil
+}
+
+// condition answers a read whose condition does not hold.
+func (c *call) condition(err error, info *backends.Info, overrides http.Header) error {
+	var e *s3api.Error
+	if errors.As(err, &e) && e.Status == http.StatusNotModified {
+		s3api.WriteNotModified(c.w, info, overrides)
+		return nil
+	}
+	return err
+}
+
+// setServed says where an answer came from (RFC 9211).
+func setServed(h http.Header, s mirror.Served) {
+	if s.Cache {
+		h["Cache-Status"] = []string{"Sluice; hit"}
+		h["X-Cache"] = []string{"HIT"}
+		h["Age"] = []string{strconv.Itoa(int(s.Age / time.Second))}
+		return
+	}
+	h["Cache-Status"] = []string{fmt.Sprintf("Sluice; fwd=miss; detail=%q", s.Store)}
+	h["X-Cache"] = []string{"MISS"}
+}
+
+func (c *call) putObject() error {
+	body := keepAlive(c.w, c.r, c.body)
+	r, err := c.Put(body, c.body.Size)
+	if err != nil {
+		return err
+	}
+	result, err := c.bucket.Put(c.r.Context(), r)
+	body.stop()
+	if err != nil {
+		return err
+	}
+	s3api.WritePut(c.w, result)
+	return nil
+}
+
+func (c *call) copyObject() error {
+	r, err := c.Copy()
+	if err != nil {
+		return err
+	}
+	if err := c.allowSource(r.SourceBucket, r.SourceKey); err != nil {
+		return err
+	}
+	if err := c.drain(); err != nil {
+		return err
+	}
+	body := keepAlive(c.w, c.r, c.body)
+	body.begin()
+	result, err := c.bucket.Copy(c.r.Context(), r.CopyRequest)
+	body.stop()
+	if err != nil {
+		return err
+	}
+	s3api.WriteCopyResult(c.w, c.Request, result)
+	return nil
+}
+
+// allowSource decides whether a copy may read its source.
+func (c *call) allowSource(bucket, key string) error {
+	switch {
+	case mirror.IsReserved(key):
+		return s3api.ErrorFor("AccessDenied", "")
+	case bucket != c.Bucket:
+		return s3api.ErrorFor("NotImplemented", "A copy from another bucket is not implemented.")
+	}
+	return nil
+}
+
+// drain reads the body of a request that should have none, so that what its
+// headers promise of it is checked before anything happens.
+func (c *call) drain() error {
+	_, err := io.Copy(io.Discard, io.LimitReader(c.body, maxDrain))
+	return err
+}
+
+const maxDrain = 1 << 20
+
+func (c *call) deleteObject() error {
+	r, err := c.Delete()
+	if err != nil {
+		return err
+	}
+	if err := c.drain(); err != nil {
+		return err
+	}
+	result, err := c.bucket.Delete(c.r.Context(), r)
+	if err != nil {
+		return err
+	}
+	s3api.WriteDelete(c.w, result)
+	return nil
+}
+
+func (c *call) deleteObjects() error {
+	r, err := c.DeleteMany(c.body)
+	if err != nil {
+		return err
+	}
+	for _, version := range r.VersionIDs {
+		if version != "" && version != "null" {
+			return s3api.ErrorFor("NotImplemented", "DeleteObjects of versions is not implemented.")
+		}
+	}
+	results, err := deleteKeys(c.r.Context(), c.bucket, r.Keys)
+	if err != nil {
+		return err
+	}
+	s3api.WriteDeleteResult(c.w, r, results)
+	return nil
+}
+
+// deleteKeys deletes each key once, and answers for every key asked for.
+func deleteKeys(ctx context.Context, b *mirror.Bucket, keys []string) ([]backends.DeleteResult, error) {
+	first := make(map[string]int, len(keys)) // index in unique
+	var unique []string
+	for _, key := range keys {
+		if _, seen := first[key]; !seen && !mirror.IsReserved(key) {
+			first[key] = len(unique)
+			unique = append(unique, key)
+		}
+	}
+	var done []backends.DeleteResult
+	if len(unique) > 0 {
+		var err error
+		if done, err = b.DeleteMany(ctx, unique); err != nil {
+			return nil, err
+		}
+	}
+	results := make([]backends.DeleteResult, len(keys))
+	for i, key := range keys {
+		if j, ok := first[key]; ok {
+			results[i] = done[j]
+		} else {
+			results[i] = backends.DeleteResult{Key: key, Err: s3api.ErrorFor("AccessDenied", "")}
+		}
+	}
+	return results, nil
+}
