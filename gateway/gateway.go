@@ -58,6 +58,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := rand.Text()
 	w.Header().Set("X-Amz-Request-Id", id)
 	w.Header().Set("Server", "Sluice")
+	if r.ContentLength == 0 && r.Header.Get("Expect") == "100-continue" {
+		// net/http leaves it out where there is no body to wait for, as it may;
+		// but botocore then misreads the next answer on the connection.
+		w.WriteHeader(http.StatusContinue)
+	}
 	start := time.Now()
 	err := g.admit(w, r)
 	if err != nil {

@@ -151,7 +151,7 @@ func sameParts(ctx context.Context, s backends.Store, r backends.CompleteRequest
 				Message: fmt.Sprintf("part %d is not the one the primary holds", want.Number),
 			}
 		}
-		parts[i] = backends.CompletedPart{Number: want.Number, ETag: etag}
+		parts[i] = backends.CompletedPart{Number: want.Number, ETag: etag, Checksum: want.Checksum}
 	}
 	return parts, nil
 }
