@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Installs the real servers and the linters that the tests use, at pinned
+# versions, into $SLUICE_TOOLS. What is there at the right version stays.
+set -euo pipefail
+
+tools=${SLUICE_TOOLS:-$HOME/.cache/sluice-tools}
+mkdir -p "$tools"
+
+install() { # NAME PACKAGE@VERSION
+	local name=$1 package=$2
+	if [ -x "$tools/$name" ] && [ "$(cat "$tools/$name.version" 2>/dev/null)" = "$package" ]; then
+		return
+	fi
+	echo "installing $package"
+	(cd / && GOBIN=$tools GOFLAGS= CGO_ENABLED=0 go install "$package")
+	echo "$package" >"$tools/$name.version"
+}
+
+install gofumpt mvdan.cc/gofumpt@v0.12.0
+install staticcheck honnef.co/go/tools/cmd/staticcheck@v0.8.2
+install versitygw github.com/versity/versitygw/cmd/versitygw@v1.8.0
+install minio github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
