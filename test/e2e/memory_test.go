@@ -1,0 +1,83 @@
+package e2e
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+
+	"sluice/backends"
+	"sluice/test/process"
+)
+
+// sink is an S3 server that takes objects and forgets them: what is measured is
+// the gateway.
+func sink(t *testing.T) process.Upstream {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodPut:
+			n, err := io.Copy(io.Discard, r.Body)
+			if err != nil || n != r.ContentLength {
+				return
+			}
+			w.Header().Set("ETag", `"`+hex.EncodeToString(md5.New().Sum(nil))+`"`)
+		case http.MethodGet:
+			if r.URL.Query().Has("list-type") {
+				_, _ = io.WriteString(w, "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
+				return
+			}
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, "<Error><Code>NoSuchKey</Code></Error>")
+		case http.MethodDelete:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	t.Cleanup(func() {
+		server.Close()
+		<-served
+	})
+	return process.Upstream{Endpoint: "http://" + l.Addr().String(), Bucket: "bucket", AccessKey: "any", SecretKey: "any"}
+}
+
+// TestMemoryUnderLargeUploads: 64 uploads of 256 MiB at once in less than 300 MiB
+// of memory, with a cache of 64 MiB.
+func TestMemoryUnderLargeUploads(t *testing.T) {
+	const size = 256 << 20
+	g := process.Start(t, sink(t), sink(t), "cache: { memory: 64MiB }")
+	client := g.Client(t)
+	var group sync.WaitGroup
+	for i := range 64 {
+		group.Go(func() {
+			_, err := client.Put(t.Context(), backends.PutRequest{
+				Key: string(rune('A' + i)), Body: io.LimitReader(zeros{}, size), Size: size,
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	const limit = 300 << 20
+	if peak := g.PeakMemory(t); peak > limit {
+		t.Errorf("the gateway used %d MiB, more than %d", peak>>20, limit>>20)
+	} else {
+		t.Logf("64 uploads of %d MiB at once: %d MiB resident at most", size>>20, peak>>20)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}

@@ -1,0 +1,206 @@
+// Package process runs the gateway as what it is in production: a program of its
+// own, that can be killed.
+package process
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sluice/backends/s3"
+)
+
+// The client's keys, and the bucket's name, at every gateway of this package.
+const (
+	AccessKey = "CLIENTKEY"
+	SecretKey = "client-secret"
+	Bucket    = "media"
+)
+
+// Gateway is a running gateway.
+type Gateway struct {
+	Endpoint string
+
+	binary, config, address string
+	running                 *exec.Cmd
+	log                     *os.File
+}
+
+// Upstream is a store as the configuration names it.
+type Upstream struct{ Endpoint, Bucket, AccessKey, SecretKey string }
+
+// Start builds the program and starts it between two stores. extra is further
+// configuration.
+func Start(t testing.TB, old, new Upstream, extra string) *Gateway {
+	t.Helper()
+	g := &Gateway{binary: build(t), address: freeAddress(t)}
+	g.Endpoint = "http://" + g.address
+	dir := t.TempDir()
+	g.config = filepath.Join(dir, "sluice.yaml")
+	upstream := func(u Upstream) string {
+		return fmt.Sprintf("{ endpoint: %q, bucket: %q, access_key_id: %q, secret_access_key: %q }",
+			u.Endpoint, u.Bucket, u.AccessKey, u.SecretKey)
+	}
+	config := fmt.Sprintf(`
+state_dir: %q
+listen: { http: %q }
+stores:
+  old: %s
+  new: %s
+buckets: { %s: { old: old, new: new } }
+credentials: [ { access_key_id: %s, secret_access_key: %s } ]
+%s`, filepath.Join(dir, "state"), g.address, upstream(old), upstream(new), Bucket, AccessKey, SecretKey, extra)
+	if err := os.WriteFile(g.config, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if g.log, err = os.Create(filepath.Join(dir, "gateway.log")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		g.Kill(t)
+		if t.Failed() {
+			raw, _ := os.ReadFile(g.log.Name())
+			t.Logf("the gateway's log:\n%s", raw[max(0, len(raw)-8<<10):])
+		}
+		g.log.Close()
+	})
+	g.Restart(t)
+	return g
+}
+
+// Restart starts the program again with the state and the address it had.
+func (g *Gateway) Restart(t testing.TB) {
+	t.Helper()
+	g.running = exec.Command(g.binary, "serve", "-c", g.config)
+	g.running.Stderr = g.log
+	if err := g.running.Start(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		conn, err := net.Dial("tcp", g.address)
+		if err == nil {
+			conn.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the gateway does not listen: %v", err)
+		}
+		pause(10 * time.Millisecond)
+	}
+}
+
+// pause waits between two looks at a condition.
+func pause(d time.Duration) { <-time.After(d) }
+
+// Kill ends the program as kill -9 does.
+func (g *Gateway) Kill(t testing.TB) {
+	if g.running == nil {
+		return
+	}
+	if err := g.running.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = g.running.Wait()
+	g.running = nil
+}
+
+// PeakMemory is the most resident memory the program has used, in bytes.
+func (g *Gateway) PeakMemory(t testing.TB) int64 {
+	t.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.running.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kib << 10
+		}
+	}
+	t.Fatal("no VmHWM in /proc")
+	return 0
+}
+
+// Client is a store that speaks to the gateway as an application would.
+func (g *Gateway) Client(t testing.TB) *s3.Store {
+	t.Helper()
+	c, err := s3.New(t.Context(), s3.Config{
+		Name: "gateway", Endpoint: g.Endpoint, Bucket: Bucket, Region: "us-east-1",
+		AccessKeyID: AccessKey, SecretAccessKey: SecretKey, MaxConns: 256,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// Eventually waits until what answers nil, and fails the test with its last error
+// after limit.
+func Eventually(t testing.TB, limit time.Duration, what func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	for {
+		err := what(ctx)
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("not within %v: %v", limit, err)
+		}
+		pause(50 * time.Millisecond)
+	}
+}
+
+var built struct {
+	once sync.Once
+	path string
+	err  error
+}
+
+// build compiles the program once a test binary, as it is shipped: without the
+// race detector.
+func build(t testing.TB) string {
+	t.Helper()
+	built.once.Do(func() {
+		dir, err := os.MkdirTemp("", "sluice-test-")
+		if err != nil {
+			built.err = err
+			return
+		}
+		built.path = filepath.Join(dir, "sluice")
+		cmd := exec.Command("go", "build", "-o", built.path, "sluice/cmd/sluice")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("building the program: %w\n%s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.path
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
