@@ -166,6 +166,9 @@ func (l *FileLog) Append(records []Record) *Commit {
 func (l *FileLog) Forget(ids []uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.queue.forget) == 0 {
+		time.AfterFunc(forgetDelay, l.nudge)
+	}
 	l.queue.forget = append(l.queue.forget, ids...)
 }
 
@@ -190,13 +193,7 @@ func (l *FileLog) nudge() {
 // is empty.
 func (l *FileLog) write() {
 	defer close(l.closed)
-	late := time.NewTicker(forgetDelay)
-	defer late.Stop()
-	for {
-		select {
-		case <-l.wake:
-		case <-late.C:
-		}
+	for range l.wake {
 		l.mu.Lock()
 		b, closing := l.queue, l.closing
 		l.queue = batch{}
