@@ -14,11 +14,13 @@ import (
 
 const checksumPrefix = "X-Amz-Checksum-"
 
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
 // algorithms are the checksums of
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
 var algorithms = map[string]func() hash.Hash{
 	checksumPrefix + "Crc32":     func() hash.Hash { return crc32.NewIEEE() },
-	checksumPrefix + "Crc32c":    func() hash.Hash { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) },
+	checksumPrefix + "Crc32c":    func() hash.Hash { return crc32.New(castagnoli) },
 	checksumPrefix + "Crc64nvme": func() hash.Hash { return crc64nvme.New() },
 	checksumPrefix + "Sha1":      sha1.New,
 	checksumPrefix + "Sha256":    sha256.New,
@@ -68,20 +70,4 @@ func (b *Body) expect(name string, h hash.Hash, want func() (string, error)) {
 func validChecksum(value string, size int) bool {
 	sum, err := base64.StdEncoding.DecodeString(value)
 	return err == nil && len(sum) == size
-}
-
-// StripChunkedEncoding removes "aws-chunked" from Content-Encoding: it says how
-// the request travelled, not what the object is.
-func StripChunkedEncoding(h http.Header) {
-	var kept []string
-	for token := range strings.SplitSeq(strings.Join(h["Content-Encoding"], ","), ",") {
-		if token = strings.TrimSpace(token); token != "" && !strings.EqualFold(token, "aws-chunked") {
-			kept = append(kept, token)
-		}
-	}
-	if len(kept) == 0 {
-		h.Del("Content-Encoding")
-		return
-	}
-	h.Set("Content-Encoding", strings.Join(kept, ","))
 }

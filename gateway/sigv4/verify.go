@@ -84,7 +84,7 @@ func (c *credential) scope() string { return c.day + "/" + c.region + "/s3/aws4_
 // Verify answers who signed r. A request that carries no signature at all is
 // anonymous. Every other failure is an *Error.
 func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
-	query := r.URL.Query()
+	query := parseQuery(r.URL.RawQuery)
 	header := r.Header.Get("Authorization")
 	var c *credential
 	var err error
@@ -125,6 +125,27 @@ func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 		AccessKeyID: c.accessKeyID, payload: c.payload, signature: c.signature,
 		key: key, date: c.date, scope: c.scope(),
 	}, nil
+}
+
+// parseQuery is url.ParseQuery, but a semicolon is a character like any other, and
+// what can not be decoded stays as it is: no pair is ever dropped.
+func parseQuery(raw string) url.Values {
+	query := make(url.Values)
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		query[unescape(name)] = append(query[unescape(name)], unescape(value))
+	}
+	return query
+}
+
+func unescape(text string) string {
+	if decoded, err := url.QueryUnescape(text); err == nil {
+		return decoded
+	}
+	return text
 }
 
 func (v *Verifier) now() time.Time {
