@@ -355,3 +355,23 @@ func TestCopyInsideTheBucket(t *testing.T) {
 		r.settled("copy-of-"+source, want)
 	}
 }
+
+// TestReadOvertakenByAWrite: a read has asked new, a write is acknowledged that
+// new missed, and only then new answers. Seen to fail without the stamp's check
+// behind the answer.
+func TestReadOvertakenByAWrite(t *testing.T) {
+	r := newRig(t)
+	r.mustPut("k", "one")
+	g := newGate()
+	r.new.Fail(faulty.Fault{Op: "GetObject", Key: "k", Times: 1, Before: g.wait})
+	answer := make(chan string)
+	go func() { answer <- r.read("k") }()
+	<-g.arrived
+	r.new.Fail(faulty.Fault{Op: "PutObject", Key: "k", Times: 1, Before: func(context.Context) error {
+		return &backends.Error{Kind: backends.ErrUnavailable}
+	}})
+	r.mustPut("k", "two")
+	close(g.open)
+	r.want("the read that was overtaken", <-answer, "two")
+	r.settled("k", "two")
+}
