@@ -2,7 +2,10 @@ package embedded
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httputil"
+	"strconv"
 	"strings"
 )
 
@@ -16,16 +19,35 @@ func front(next http.Handler) http.Handler {
 			refuse(w, http.StatusNotImplemented, "NotImplemented", name+" is not implemented")
 			return
 		}
-		for _, name := range []string{"Authorization", "X-Amz-Date", "X-Amz-Content-Sha256", "X-Amz-Checksum-Mode", "X-Amz-Acl"} {
+		for _, name := range []string{"Authorization", "X-Amz-Date", "X-Amz-Checksum-Mode", "X-Amz-Acl"} {
 			r.Header.Del(name)
 		}
+		unchunk(r)
 		rename(r.Header, "", keptAs)
 		a := &answer{ResponseWriter: w}
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
 			a.ifMatch = r.Header.Get("If-Match")
 		}
 		next.ServeHTTP(a, r)
+		a.WriteHeader(http.StatusOK) // HEAD answers have nothing written
 	})
+}
+
+const decodedLength = "X-Amz-Decoded-Content-Length"
+
+// unchunk takes aws-chunked framing off a body: it is HTTP's own, but for the
+// signatures, which stand where HTTP has extensions.
+func unchunk(r *http.Request) {
+	if strings.HasPrefix(r.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") {
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{httputil.NewChunkedReader(r.Body), r.Body}
+		r.Header.Set("Content-Length", r.Header.Get(decodedLength))
+		r.ContentLength, _ = strconv.ParseInt(r.Header.Get(decodedLength), 10, 64)
+	}
+	r.Header.Del("X-Amz-Content-Sha256")
+	r.Header.Del(decodedLength)
 }
 
 // subresources are what gofakes3 knows, and the parameters of listings.

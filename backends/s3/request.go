@@ -31,7 +31,7 @@ type request struct {
 	header     http.Header
 	body       io.Reader
 	size       int64
-	sha256     string // of the body, hex; "" with a body: not signed
+	sha256     string // of the body, hex; "": not known beforehand
 	mutation   bool
 }
 
@@ -93,19 +93,21 @@ func (s *Store) build(ctx context.Context, r *request) (*http.Request, *counting
 	case r.body != nil || r.method == http.MethodPut || r.method == http.MethodPost:
 		req.Body = http.NoBody // with Content-Length: 0
 	}
-	switch {
-	case r.size == 0:
-		req.Header.Set("X-Amz-Content-Sha256", emptySHA256)
-	case r.sha256 != "":
-		req.Header.Set("X-Amz-Content-Sha256", r.sha256)
-	default:
-		req.Header.Set("X-Amz-Content-Sha256", unsignedPayload)
-	}
 	keys, err := s.keys.GetWithContext(&credentials.CredContext{Client: &http.Client{Transport: s.transport}, Endpoint: s.endpoint.String()})
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding credentials: %w", err)
 	}
 	req.Header.Set("User-Agent", "sluice")
+	switch {
+	case r.size == 0:
+		req.Header.Set("X-Amz-Content-Sha256", emptySHA256)
+	case r.sha256 != "":
+		req.Header.Set("X-Amz-Content-Sha256", r.sha256)
+	case req.Header.Get("Content-Md5") != "":
+		req.Header.Set("X-Amz-Content-Sha256", unsignedPayload)
+	default:
+		return s.signChunked(req, keys), sent, nil
+	}
 	return signer.SignV4(*req, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, s.region), sent, nil
 }
 

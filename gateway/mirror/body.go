@@ -1,6 +1,8 @@
 package mirror
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -128,6 +130,7 @@ type body struct {
 	src  io.Reader
 	left int64 // bytes not yet read from src
 	held []*chunk
+	sum  string // SHA-256 of a primed body, in hex: computed once for both stores
 	taps []*tap // primary first
 
 	stall  time.Duration // how long the primary may take no bytes
@@ -143,13 +146,16 @@ func (b *body) prime() error {
 	if b.left > smallBody {
 		return nil
 	}
+	h := sha256.New()
 	for b.left > 0 {
 		c, err := b.next()
 		if err != nil {
 			return err
 		}
 		b.held = append(b.held, c)
+		h.Write(c.buf[:c.n])
 	}
+	b.sum = hex.EncodeToString(h.Sum(nil))
 	return b.verify()
 }
 

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,12 +43,13 @@ func (b *Bucket) UploadPart(ctx context.Context, r backends.PartRequest) (*backe
 		return nil, err
 	}
 	var result *backends.PutResult
+	content := newBody(r.Body, r.Size, b.o)
 	m := &mutation{
 		invisible: true, alone: ids[secondary] == "",
-		body: newBody(r.Body, r.Size, b.o),
+		body: content,
 		run: func(ctx context.Context, s side, store backends.Store, t *tap) error {
 			req := r
-			req.UploadID, req.Body = ids[s], reader(t)
+			req.UploadID, req.Body, req.SHA256 = ids[s], reader(t), cmp.Or(r.SHA256, content.sum)
 			res, err := store.UploadPart(ctx, req)
 			if s == primary {
 				result = res

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -33,13 +34,15 @@ func (b *Bucket) Put(ctx context.Context, r backends.PutRequest) (*backends.PutR
 	v := b.view()
 	r.Header = objectHeader(r.Header)
 	var result *backends.PutResult
+	content := newBody(r.Body, r.Size, b.o)
 	m := &mutation{
 		kind: journal.Write, keys: []string{r.Key},
 		ordered: r.IfMatch != "" || r.IfNoneMatch,
-		body:    newBody(r.Body, r.Size, b.o),
+		body:    content,
 		run: func(ctx context.Context, s side, store backends.Store, t *tap) error {
 			req := r
 			req.Body = reader(t)
+			req.SHA256 = cmp.Or(r.SHA256, content.sum)
 			if s == secondary {
 				req.IfMatch, req.IfNoneMatch = "", false // judged by the primary
 			}
