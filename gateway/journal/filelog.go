@@ -68,9 +68,20 @@ const (
 // Close.
 func OpenLog(dir string) (*FileLog, error) {
 	return openLog(dir, func(path string) (logFile, error) {
-		return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		// A file that has its size already costs a sync less than one that
+		// grows. What is behind the last frame reads as zeros.
+		return dataFile{f}, f.Truncate(compactSize)
 	})
 }
+
+// dataFile syncs its data, and of its metadata only what reading it takes.
+type dataFile struct{ *os.File }
+
+func (f dataFile) Sync() error { return syncData(f.File) }
 
 func openLog(dir string, open func(string) (logFile, error)) (*FileLog, error) {
 	lock, err := lockDir(dir)

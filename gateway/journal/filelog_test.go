@@ -68,11 +68,17 @@ func TestLogKeepsWhatIsNotForgotten(t *testing.T) {
 	}
 }
 
+// growing is a file that is as long as what was written.
+func growing(path string) (logFile, error) { return os.Create(path) }
+
 // written is a log's file, and after how many bytes each record was durable.
 func written(t *testing.T) (raw []byte, durable map[uint64]int) {
 	t.Helper()
 	dir := t.TempDir()
-	l := openAt(t, dir)
+	l, err := openLog(dir, growing)
+	if err != nil {
+		t.Fatal(err)
+	}
 	durable = make(map[uint64]int)
 	for id := uint64(1); id <= 8; id++ {
 		appendAll(t, l, id)
@@ -82,7 +88,7 @@ func written(t *testing.T) (raw []byte, durable map[uint64]int) {
 		}
 		durable[id] = int(info.Size())
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, logName))
+	raw, err = os.ReadFile(filepath.Join(dir, logName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +207,10 @@ func TestLogHasOneOwner(t *testing.T) {
 // record in it that nobody forgets.
 func TestLogStaysSmall(t *testing.T) {
 	dir := t.TempDir()
-	l := openAt(t, dir)
+	l, err := openLog(dir, growing)
+	if err != nil {
+		t.Fatal(err)
+	}
 	l.compact = 4 << 10 // no writer is at work yet
 	appendAll(t, l, 1)
 	for id := uint64(2); id < 400; id++ {
