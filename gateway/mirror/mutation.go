@@ -123,15 +123,16 @@ func (c *call) failed() error {
 
 // outcome is what the call did to its store, as far as err tells.
 func (c *call) outcome(err error) journal.Outcome {
+	complete := c.sent || c.tap != nil && c.tap.released
 	switch {
 	case c.store == nil:
 		return journal.NoStore
-	case c.done == nil, !c.sent && (c.tap == nil || !c.tap.released):
+	case c.done == nil:
 		return journal.Untouched
-	case err == nil:
+	case err == nil && complete:
 		return journal.Applied
-	case backends.Unknown(err):
-		return journal.Unknown
+	case err == nil, complete && backends.Unknown(err):
+		return journal.Unknown // a success before the body was complete is no success
 	default:
 		return journal.Untouched
 	}

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"sluice/backends"
@@ -44,7 +46,7 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, head bool) (*b
 	}
 	v := b.view()
 	st := b.stamp(r.Key)
-	plain := r.VersionID == "" && r.PartNumber == 0 && len(r.Header) == 0
+	plain := r.VersionID == "" && r.PartNumber == 0 && plainHeader(r.Header)
 	if st.Clean && plain {
 		if e, ok := b.cache.Get(b.cacheKey(r.Key)); ok && st.Still() && b.current(v) {
 			o, err := cached(e, r)
@@ -70,6 +72,12 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, head bool) (*b
 		}
 	}
 	return b.readPrimary(ctx, r, head, plain, new)
+}
+
+// plainHeader: a request for checksums is served from the cache too, without
+// them; clients then have nothing to compare. Any other header changes the answer.
+func plainHeader(h http.Header) bool {
+	return len(h) == 0 || len(h) == 1 && h.Get("X-Amz-Checksum-Mode") != ""
 }
 
 // newHas is what a read learned of the new store before it turned to the primary.
@@ -209,11 +217,19 @@ func (b *Bucket) filling(o *backends.Object, v view, st journal.Stamp, r backend
 	o.Body = &fill{
 		ReadCloser: o.Body, buf: make([]byte, 0, o.Size), size: o.Size,
 		done: func(body []byte) {
-			b.cache.Add(b.cacheKey(r.Key), &cache.Entry{Info: o.Info, Body: body},
+			b.cache.Add(b.cacheKey(r.Key), &cache.Entry{Info: withoutChecksums(o.Info), Body: body},
 				func() bool { return st.Still() && b.current(v) })
 		},
 	}
 	return o
+}
+
+// withoutChecksums drops what is true of the whole body alone: entries answer
+// ranges too.
+func withoutChecksums(info backends.Info) backends.Info {
+	info.Header = maps.Clone(info.Header)
+	maps.DeleteFunc(info.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, "X-Amz-Checksum-") })
+	return info
 }
 
 // fill collects a body as it is read and hands it over once, whole.
