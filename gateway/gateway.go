@@ -211,7 +211,7 @@ func s3Error(err error) *s3api.Error {
 	return s3api.FromError(err)
 }
 
-// Journal, Cache, Repairer and Bucket give the operator's surfaces what they show.
+// Journal holds the intents.
 func (g *Gateway) Journal() *journal.Journal { return g.journal }
 
 // Cache is the object cache; nil when it is off.

@@ -23,11 +23,12 @@ import (
 	"sluice/backends/embedded"
 	"sluice/gateway"
 	"sluice/gateway/config"
+	"sluice/test/process"
 )
 
 const (
-	accessKey = "CLIENTKEY"
-	secretKey = "client-secret"
+	accessKey = process.AccessKey
+	secretKey = process.SecretKey
 )
 
 // inProcess is a gateway in this process between two embedded stores.
@@ -55,6 +56,7 @@ func startInProcess(t *testing.T) *inProcess {
 		c.Stores[name] = config.Store{Endpoint: server.Endpoint(), Bucket: "bucket", AccessKeyID: "any", SecretAccessKey: "any"}
 	}
 	c.Buckets = map[string]config.Bucket{"media": {Old: "old", New: "new"}, "other": {Old: "old"}}
+	c.Hosts = map[string]config.Host{"s3.test": {Serve: "s3"}}
 	c.Credentials = []config.Credential{{AccessKeyID: accessKey, SecretAccessKey: secretKey, Buckets: []string{"media"}}}
 	g, err := gateway.Open(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -85,6 +87,9 @@ func (p *inProcess) request(t *testing.T, method, path string, body []byte, head
 	req.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(sum[:]))
 	for name, value := range header {
 		req.Header.Set(name, value)
+	}
+	if host := header["Host"]; host != "" {
+		req.Host = host
 	}
 	req = signer.SignV4(*req, accessKey, secretKey, "", "us-east-1")
 	if change != nil {
