@@ -166,3 +166,42 @@ func TestOutcomeWithoutAnAnswer(t *testing.T) {
 		t.Errorf("no answer to a complete request: %v is known", err)
 	}
 }
+
+// TestKeysArriveAsSent: path and host carry exactly the bucket and the key.
+func TestKeysArriveAsSent(t *testing.T) {
+	var host, path string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		host, path = r.Host, r.RequestURI
+	}))
+	defer server.Close()
+	for _, c := range []struct {
+		virtual    bool
+		key        string
+		host, path string
+	}{
+		{false, "a//b/../c d%2F+é", "", "/bucket/a//b/../c%20d%252F%2B%C3%A9"},
+		{true, "a//b", "bucket.", "/a//b"},
+	} {
+		s, err := s3.New(t.Context(), s3.Config{
+			Endpoint: server.URL, Bucket: "bucket", AccessKeyID: "id", SecretAccessKey: "secret", VirtualHost: c.virtual,
+			Transport: toServer{strings.TrimPrefix(server.URL, "http://")},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Delete(t.Context(), backends.DeleteRequest{Key: c.key}); err != nil {
+			t.Fatal(err)
+		}
+		if host != c.host+strings.TrimPrefix(server.URL, "http://") || path != c.path {
+			t.Errorf("%q went to %s %s, want %s", c.key, host, path, c.path)
+		}
+	}
+}
+
+// toServer sends every request to one server, whatever its host.
+type toServer struct{ address string }
+
+func (s toServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	r.URL.Host = s.address
+	return http.DefaultTransport.RoundTrip(r)
+}

@@ -1,0 +1,76 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const valid = `
+state_dir: /tmp/state
+listen: { http: "127.0.0.1:9000" }
+stores:
+  a: { endpoint: "https://a.example.com", bucket: old, access_key_id: "${KEY}", secret_access_key: "${SECRET}" }
+  b: { endpoint: "http://b.example.com:9000/", bucket: new, access_key_id: k, secret_access_key_file: SECRETFILE }
+buckets: { media: { old: a, new: b } }
+credentials: [ { access_key_id: c, secret_access_key: s, buckets: [media] } ]
+cache: { memory: 64MiB, max_object_size: 1.5MB }
+migration: { mirror: { sync_timeout: 500ms } }
+`
+
+func parse(t *testing.T, text string) (Config, error) {
+	t.Helper()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("from a file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Parse([]byte(strings.ReplaceAll(text, "SECRETFILE", secret)), func(name string) (string, bool) {
+		v, ok := map[string]string{"KEY": "id", "SECRET": "from the environment"}[name]
+		return v, ok
+	})
+}
+
+func TestValidFile(t *testing.T) {
+	c, err := parse(t, valid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Stores["a"].SecretAccessKey != "from the environment" || c.Stores["b"].SecretAccessKey != "from a file" {
+		t.Errorf("secrets %q, %q", c.Stores["a"].SecretAccessKey, c.Stores["b"].SecretAccessKey)
+	}
+	if c.Cache.Memory != 64<<20 || c.Cache.MaxObjectSize != 1_500_000 || c.Migration.Mirror.SyncTimeout != Duration(500*time.Millisecond) {
+		t.Errorf("sizes %d, %d, timeout %v", c.Cache.Memory, c.Cache.MaxObjectSize, time.Duration(c.Migration.Mirror.SyncTimeout))
+	}
+	if c.Migration.Mirror.OnSecondaryError != "queue" || c.Cache.TTL == 0 {
+		t.Error("the defaults of what the file leaves out are gone")
+	}
+}
+
+// TestMistakesAreNamed: every mistake is answered with its place in the file.
+func TestMistakesAreNamed(t *testing.T) {
+	for _, c := range []struct{ change, to, want string }{
+		{"sync_timeout", "sync_timout", `did you mean "sync_timeout"?`},
+		{"500ms", "fast", "is not a duration"},
+		{"64MiB", "lots", "is not a size"},
+		{"${KEY}", "${KEYY}", "stores.a.access_key_id: the environment variable KEYY is not set"},
+		{"new: b", "new: c", `buckets.media.new: there is no store "c"`},
+		{"new: b", "new: a", "old and new are the same store"},
+		{"https://a.example.com", "a.example.com", "stores.a.endpoint"},
+		{"http://b.example.com:9000/", "http://b.example.com/bucket", "stores.b.endpoint"},
+		{"buckets: [media]", "buckets: [medai]", `there is no bucket "medai"`},
+		{"bucket: old,", "", "stores.a.bucket: is required"},
+		{"access_key_id: c, ", "", "credentials[0]"},
+		{"{ mirror: {", "{ mirror: { on_secondary_error: retry,", "is not one of queue, fail"},
+		{"state_dir: /tmp/state", `state_dir: ""`, "state_dir: is required"},
+		{"SECRETFILE", "/does/not/exist", "secret_access_key_file"},
+		{`listen: { http: "127.0.0.1:9000" }`, `listen: { https: ":443" }`, "listen.https: needs tls.mode"},
+		{"stores:", "stores", ""},
+	} {
+		_, err := parse(t, strings.Replace(valid, c.change, c.to, 1))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q for %q: error %v, want %q", c.to, c.change, err, c.want)
+		}
+	}
+}
