@@ -97,12 +97,19 @@ func setServed(h http.Header, s mirror.Served) {
 }
 
 func (c *call) putObject() error {
+	return c.upload(func(body io.Reader) (*backends.PutResult, error) {
+		r, err := c.Put(body, c.body.Size)
+		if err != nil {
+			return nil, err
+		}
+		return c.bucket.Put(c.r.Context(), r)
+	})
+}
+
+// upload answers an operation that stores the request's body.
+func (c *call) upload(send func(body io.Reader) (*backends.PutResult, error)) error {
 	body := keepAlive(c.w, c.r, c.body)
-	r, err := c.Put(body, c.body.Size)
-	if err != nil {
-		return err
-	}
-	result, err := c.bucket.Put(c.r.Context(), r)
+	result, err := send(body)
 	body.stop()
 	if err != nil {
 		return err
@@ -116,7 +123,14 @@ func (c *call) copyObject() error {
 	if err != nil {
 		return err
 	}
-	if err := c.allowSource(r.SourceBucket, r.SourceKey); err != nil {
+	return c.copy(r.SourceBucket, r.SourceKey, func() (*backends.CopyResult, error) {
+		return c.bucket.Copy(c.r.Context(), r.CopyRequest)
+	})
+}
+
+// copy answers an operation that copies on the stores' own servers.
+func (c *call) copy(sourceBucket, sourceKey string, run func() (*backends.CopyResult, error)) error {
+	if err := c.allowSource(sourceBucket, sourceKey); err != nil {
 		return err
 	}
 	if err := c.drain(); err != nil {
@@ -124,7 +138,7 @@ func (c *call) copyObject() error {
 	}
 	body := keepAlive(c.w, c.r, c.body)
 	body.begin()
-	result, err := c.bucket.Copy(c.r.Context(), r.CopyRequest)
+	result, err := run()
 	body.stop()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"io"
 	"net/http"
 
 	"sluice/backends"
@@ -24,18 +25,13 @@ func (c *call) createUpload() error {
 }
 
 func (c *call) uploadPart() error {
-	body := keepAlive(c.w, c.r, c.body)
-	r, err := c.Part(body, c.body.Size)
-	if err != nil {
-		return err
-	}
-	result, err := c.bucket.UploadPart(c.r.Context(), r)
-	body.stop()
-	if err != nil {
-		return err
-	}
-	s3api.WritePut(c.w, result)
-	return nil
+	return c.upload(func(body io.Reader) (*backends.PutResult, error) {
+		r, err := c.Part(body, c.body.Size)
+		if err != nil {
+			return nil, err
+		}
+		return c.bucket.UploadPart(c.r.Context(), r)
+	})
 }
 
 func (c *call) copyPart() error {
@@ -43,21 +39,9 @@ func (c *call) copyPart() error {
 	if err != nil {
 		return err
 	}
-	if err := c.allowSource(r.SourceBucket, r.SourceKey); err != nil {
-		return err
-	}
-	if err := c.drain(); err != nil {
-		return err
-	}
-	body := keepAlive(c.w, c.r, c.body)
-	body.begin()
-	result, err := c.bucket.CopyPart(c.r.Context(), r.CopyPartRequest)
-	body.stop()
-	if err != nil {
-		return err
-	}
-	s3api.WriteCopyResult(c.w, c.Request, result)
-	return nil
+	return c.copy(r.SourceBucket, r.SourceKey, func() (*backends.CopyResult, error) {
+		return c.bucket.CopyPart(c.r.Context(), r.CopyPartRequest)
+	})
 }
 
 func (c *call) completeUpload() error {
