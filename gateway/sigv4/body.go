@@ -1,12 +1,8 @@
 package sigv4
 
 import (
-	"crypto/md5"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
+	"bytes"
 	"errors"
-	"hash"
 	"io"
 	"net/http"
 	"strconv"
@@ -15,16 +11,18 @@ import (
 
 // What x-amz-content-sha256 may say besides a hash.
 const (
-	unsignedPayload   = "UNSIGNED-PAYLOAD"
-	streamingSigned   = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
-	streamingSignedTr = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
-	streamingTrailer  = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+	unsignedPayload      = "UNSIGNED-PAYLOAD"
+	streaming            = "STREAMING-"
+	streamingAsymmetric  = "STREAMING-AWS4-ECDSA-"
+	streamingSigned      = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+	streamingSignedTrail = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+	streamingTrailer     = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 )
 
 // Body is a request's payload. Reading it to io.EOF means that everything the
 // client promised about it holds: length, hash, chunk signatures, Content-MD5,
-// checksums. Anything else ends it with an *Error, after bytes that must then not
-// take effect.
+// checksums. Otherwise it ends with an *Error, or with the error of the
+// connection; the bytes handed out before it must then not take effect.
 type Body struct {
 	Size       int64  // of the decoded payload; -1 when the client did not say
 	SHA256     string // the declared hash, lower-case hex; "" if none
@@ -34,105 +32,102 @@ type Body struct {
 	left   int64 // of Size
 	checks []check
 	chunks *chunkReader // nil unless aws-chunked
-	header http.Header
-	err    error
+	err    error        // what Read answers from now on
 }
 
-// check is a hash of the payload and what it must be.
-type check struct {
-	name string // the header's
-	hash hash.Hash
-	want func() (string, error) // read at the end: it may stand in a trailer
-	hex  bool
-	fail func() error
-}
-
-// Body wraps r.Body.
+// Body wraps r.Body. An error is an *Error: what the client promises is malformed,
+// missing, or of a kind that is not supported.
 func (id *Identity) Body(r *http.Request) (*Body, error) {
-	b := &Body{Size: r.ContentLength, src: r.Body, header: r.Header, ContentMD5: r.Header.Get("Content-Md5")}
+	b := &Body{Size: r.ContentLength, src: r.Body}
+	if r.Body == nil {
+		b.src = http.NoBody
+	}
 	if err := b.frame(id, r); err != nil {
 		return nil, err
 	}
 	b.left = b.Size
-	if err := b.expectMD5(); err != nil {
+	if err := b.expectMD5(r.Header["Content-Md5"]); err != nil {
 		return nil, err
 	}
-	return b, b.expectChecksums()
+	header := r.Header
+	if describesObject(r) {
+		header = nil
+	}
+	return b, b.expectChecksums(header)
+}
+
+// describesObject: the checksum headers of CompleteMultipartUpload are those of
+// the object that comes out of it, not of the document that is sent
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
+func describesObject(r *http.Request) bool {
+	if r.Method != http.MethodPost {
+		return false
+	}
+	query, err := parseQuery(r.URL.RawQuery)
+	return err == nil && query.has("uploadId")
 }
 
 // frame finds out how the payload travels.
 func (b *Body) frame(id *Identity, r *http.Request) error {
-	switch payload := id.payload; payload {
-	case "", unsignedPayload:
+	payload := id.payload
+	switch {
+	case payload == "", payload == unsignedPayload:
+		// Beside a presigned URL the header may declare a hash without being signed.
+		if sum := r.Header.Get("X-Amz-Content-Sha256"); sum != "" && sum != unsignedPayload {
+			return b.expectSHA256(sum)
+		}
 		return nil
-	case streamingSigned, streamingSignedTr, streamingTrailer:
-		size, err := strconv.ParseInt(r.Header.Get("X-Amz-Decoded-Content-Length"), 10, 64)
-		if err != nil || size < 0 {
-			return refuse("MissingContentLength", "You must provide the x-amz-decoded-content-length header.")
-		}
-		if payload != streamingTrailer && id.Anonymous {
-			return refuse("AccessDenied", "Signed chunks need a signed request.")
-		}
-		b.Size = size
-		b.chunks = newChunkReader(r.Body, r.Header.Get("X-Amz-Trailer"), size)
-		if payload != streamingTrailer {
-			b.chunks.signer = &chunkSigner{key: id.key, date: id.date, scope: id.scope, previous: id.signature}
-		}
-		b.src = b.chunks
-		return nil
-	default:
-		if sum, err := hex.DecodeString(payload); err != nil || len(sum) != sha256.Size {
-			return refuse("InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER or a valid sha256 value.")
-		}
-		b.SHA256 = strings.ToLower(payload)
-		b.checks = append(b.checks, check{
-			name: "X-Amz-Content-Sha256", hash: sha256.New(), hex: true,
-			want: func() (string, error) { return b.SHA256, nil },
-			fail: func() error {
-				return refuse("XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.")
-			},
-		})
-		return nil
+	case payload == streamingSigned, payload == streamingSignedTrail, payload == streamingTrailer:
+		return b.unchunk(id, r)
+	case strings.HasPrefix(payload, streamingAsymmetric):
+		return refuse("NotImplemented", "Please use STREAMING-AWS4-HMAC-SHA256-PAYLOAD.")
 	}
+	return b.expectSHA256(payload)
 }
 
-func (b *Body) expectMD5() error {
-	if b.ContentMD5 == "" {
+// unchunk takes the aws-chunked framing off.
+func (b *Body) unchunk(id *Identity, r *http.Request) error {
+	size, err := strconv.ParseUint(r.Header.Get("X-Amz-Decoded-Content-Length"), 10, 63)
+	if err != nil {
+		return refuse("MissingContentLength", "You must provide the x-amz-decoded-content-length header.")
+	}
+	b.Size = int64(size)
+	trailers, err := announcedTrailers(r.Header.Values("X-Amz-Trailer"))
+	if err != nil {
+		return err
+	}
+	b.chunks = newChunkReader(b.src, trailers, b.Size)
+	b.src = b.chunks
+	if id.payload == streamingTrailer {
 		return nil
 	}
-	if sum, err := base64.StdEncoding.DecodeString(b.ContentMD5); err != nil || len(sum) != md5.Size {
-		return refuse("InvalidDigest", "The Content-MD5 you specified is not valid.")
+	if id.Anonymous {
+		return refuse("AccessDenied", "Signed chunks need a signed request.")
 	}
-	b.checks = append(b.checks, check{
-		name: "Content-Md5", hash: md5.New(), want: func() (string, error) { return b.ContentMD5, nil },
-		fail: func() error {
-			return refuse("BadDigest", "The Content-MD5 you specified did not match what we received.")
-		},
-	})
+	b.chunks.signer = newChunkSigner(id)
 	return nil
 }
 
-// Read reads the payload.
+// Read reads the payload. Bytes beyond Size are never handed out.
 func (b *Body) Read(p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
 	}
 	n, err := b.src.Read(p)
+	if b.Size >= 0 && int64(n) > b.left {
+		n, err = int(b.left), refuse("InvalidRequest", "The body is longer than its announced length.")
+	}
+	b.left -= int64(n)
 	for i := range b.checks {
 		b.checks[i].hash.Write(p[:n])
 	}
-	if b.Size >= 0 {
-		b.left -= int64(n)
-	}
 	switch {
-	case errors.Is(err, io.EOF):
-		b.err = b.end()
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		b.err = incomplete()
-	case err != nil:
+	case errors.Is(err, io.EOF):
+		b.err = b.end()
+	default:
 		b.err = err
-	case b.Size >= 0 && b.left < 0:
-		b.err = refuse("InvalidRequest", "The body is longer than its announced length.")
 	}
 	return n, b.err
 }
@@ -146,30 +141,31 @@ func (b *Body) end() error {
 	if b.Size >= 0 && b.left != 0 {
 		return incomplete()
 	}
-	for _, c := range b.checks {
-		want, err := c.want()
-		if err != nil {
-			return err
+	for i := range b.checks {
+		c := &b.checks[i]
+		if b.announced(c.header) {
+			if err := c.read(b.chunks.trailer[c.header]); err != nil {
+				return err
+			}
 		}
-		sum := c.hash.Sum(nil)
-		got := base64.StdEncoding.EncodeToString(sum)
-		if c.hex {
-			got = hex.EncodeToString(sum)
-		}
-		if got != want {
-			return c.fail()
+		if !bytes.Equal(c.hash.Sum(nil), c.want) {
+			return c.fail
 		}
 	}
 	return io.EOF
 }
 
 // Checksums are the verified x-amz-checksum-* values by header name, from headers
-// and trailers. They are known once the body was read to its end.
+// and trailers, for example "X-Amz-Checksum-Crc32": "DUoRhQ==". There are none
+// before Read has answered io.EOF.
 func (b *Body) Checksums() map[string]string {
 	sums := make(map[string]string)
+	if !errors.Is(b.err, io.EOF) {
+		return sums
+	}
 	for _, c := range b.checks {
-		if strings.HasPrefix(c.name, checksumPrefix) {
-			sums[c.name], _ = c.want()
+		if strings.HasPrefix(c.header, "X-Amz-Checksum-") {
+			sums[c.header] = c.value
 		}
 	}
 	return sums

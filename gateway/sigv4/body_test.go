@@ -7,17 +7,12 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"hash"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/minio/minio-go/v7/pkg/signer"
+	"testing/iotest"
 )
 
 func hexSum(b []byte) string {
@@ -40,7 +35,7 @@ func plain(payload string, body []byte, header map[string]string) (*Identity, *h
 	for name, value := range header {
 		r.Header.Set(name, value)
 	}
-	return &Identity{payload: payload}, r
+	return &Identity{payload: payload, Anonymous: true}, r
 }
 
 func TestPlainBodies(t *testing.T) {
@@ -57,10 +52,19 @@ func TestPlainBodies(t *testing.T) {
 		{"upper-case hash", strings.ToUpper(hexSum(data)), nil, ""},
 		{"wrong hash", hexSum([]byte("other")), nil, "XAmzContentSHA256Mismatch"},
 		{"no hash", "abc", nil, "InvalidArgument"},
-		{"unknown kind", "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", nil, "InvalidArgument"},
+		{"asymmetric chunks", "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", nil, "NotImplemented"},
+		{"unknown kind", "STREAMING-ROT13", nil, "InvalidArgument"},
+		{"nothing said", "", nil, ""},
+		{"unsigned hash", unsignedPayload, map[string]string{"X-Amz-Content-Sha256": hexSum([]byte("other"))}, "XAmzContentSHA256Mismatch"},
+		{"chunks of unknown length", streamingTrailer, nil, "MissingContentLength"},
+		{"chunks of signed length", streamingTrailer, map[string]string{"X-Amz-Decoded-Content-Length": "+3"}, "MissingContentLength"},
+		{"signed chunks from nobody", streamingSigned, map[string]string{"X-Amz-Decoded-Content-Length": "3"}, "AccessDenied"},
 		{"MD5", unsignedPayload, map[string]string{"Content-Md5": contentMD5}, ""},
 		{"wrong MD5", unsignedPayload, map[string]string{"Content-Md5": "1B2M2Y8AsgTpgAmY7PhCfg=="}, "BadDigest"},
 		{"malformed MD5", unsignedPayload, map[string]string{"Content-Md5": "xyz"}, "InvalidDigest"},
+		{"empty MD5", unsignedPayload, map[string]string{"Content-Md5": ""}, "InvalidDigest"},
+		{"MD5 in other words", unsignedPayload, map[string]string{"Content-Md5": contentMD5[:21] + "x=="}, "InvalidDigest"},
+		{"algorithm without a value", unsignedPayload, map[string]string{"X-Amz-Sdk-Checksum-Algorithm": "CRC32"}, ""},
 		{"malformed checksum", unsignedPayload, map[string]string{"X-Amz-Checksum-Crc32": "xyz"}, "InvalidRequest"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -75,18 +79,49 @@ func TestPlainBodies(t *testing.T) {
 
 func TestEveryChecksum(t *testing.T) {
 	data := []byte("some payload")
-	for name, newHash := range algorithms {
-		h := newHash()
-		h.Write(data)
-		right := base64.StdEncoding.EncodeToString(h.Sum(nil))
-		_, b, err := readBody(plain(unsignedPayload, data, map[string]string{name: right}))
-		wantCode(t, err, "")
-		if b.Checksums()[name] != right {
-			t.Errorf("%s: %v", name, b.Checksums())
+	for _, a := range algorithms {
+		right := checksum(a.header, data)
+		for _, c := range []struct{ value, code string }{
+			{right, ""},
+			{checksum(a.header, nil), "BadDigest"},
+			{right[:len(right)-4], "InvalidRequest"},
+			{right[:4] + "\r" + right[4:], "InvalidRequest"},
+			{"", "InvalidRequest"},
+		} {
+			_, b, err := readBody(plain(unsignedPayload, data, map[string]string{a.header: c.value}))
+			wantCode(t, err, c.code)
+			if c.code == "" && b.Checksums()[a.header] != right {
+				t.Errorf("%s: %v", a.header, b.Checksums())
+			}
 		}
-		wrong := base64.StdEncoding.EncodeToString(make([]byte, h.Size()))
-		_, _, err = readBody(plain(unsignedPayload, data, map[string]string{name: wrong}))
-		wantCode(t, err, "BadDigest")
+	}
+}
+
+func checksum(header string, data []byte) string {
+	for _, a := range algorithms {
+		if a.header == header {
+			h := a.newHash()
+			h.Write(data)
+			return base64.StdEncoding.EncodeToString(h.Sum(nil))
+		}
+	}
+	return ""
+}
+
+// TestChecksumsAreKnownAtTheEnd: nothing that is not verified yet is reported.
+func TestChecksumsAreKnownAtTheEnd(t *testing.T) {
+	const header = "X-Amz-Checksum-Crc32"
+	data := []byte("some payload")
+	id, r := plain(unsignedPayload, data, map[string]string{header: checksum(header, data)})
+	b, err := id.Body(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.Checksums()) != 0 {
+		t.Errorf("checksums before the first byte: %v", b.Checksums())
+	}
+	if _, err := io.Copy(io.Discard, b); err != nil || len(b.Checksums()) != 1 {
+		t.Errorf("checksums %v, error %v", b.Checksums(), err)
 	}
 }
 
@@ -97,131 +132,25 @@ func TestBodyOfAnotherLength(t *testing.T) {
 	wantCode(t, err, "IncompleteBody")
 	id, r = plain(unsignedPayload, []byte("too long"), nil)
 	r.ContentLength = 3
-	_, _, err = readBody(id, r)
+	got, _, err := readBody(id, r)
 	wantCode(t, err, "InvalidRequest")
+	if string(got) != "too" {
+		t.Errorf("read %q of three bytes", got)
+	}
 }
 
-// streamed is a chunked upload as minio-go sends it, and who signed it.
-func streamed(t *testing.T, data []byte) (*Identity, *http.Request) {
-	t.Helper()
-	out := httptest.NewRequest("PUT", "http://s3.test/b/k", nil)
-	out.URL.Host = out.Host
-	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))
-	out = signer.StreamingSignV4(out, exampleKey, exampleSecret, "", "us-east-1", int64(len(data)), time.Now().UTC(), plainHasher{sha256.New()})
-	raw, err := io.ReadAll(out.Body)
+// TestErrorsOfTheConnection reach the reader as they are, time after time.
+func TestErrorsOfTheConnection(t *testing.T) {
+	cut := errors.New("connection reset")
+	id, r := plain(unsignedPayload, nil, nil)
+	r.ContentLength, r.Body = 10, io.NopCloser(iotest.ErrReader(cut))
+	b, err := id.Body(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := out.Clone(t.Context())
-	in.Body, in.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
-	id, err := verifier(time.Now()).Verify(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id, in
-}
-
-func TestSignedChunks(t *testing.T) {
-	data := bytes.Repeat([]byte("0123456789abcdef"), 10<<10) // 160 KiB: three chunks
-	bent := func(bend func(chunks []string) []string) error {
-		id, r := streamed(t, data)
-		raw, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Fatal(err)
+	for range 2 {
+		if _, err := b.Read(make([]byte, 10)); !errors.Is(err, cut) {
+			t.Errorf("error %v", err)
 		}
-		r.Body = io.NopCloser(strings.NewReader(strings.Join(bend(splitChunks(t, raw)), "")))
-		_, _, err = readBody(id, r)
-		return err
-	}
-	id, r := streamed(t, data)
-	got, b, err := readBody(id, r)
-	if err != nil || !bytes.Equal(got, data) || b.Size != int64(len(data)) {
-		t.Fatalf("%d bytes, size %d, error %v", len(got), b.Size, err)
-	}
-	for name, c := range map[string]struct {
-		bend func([]string) []string
-		code string
-	}{
-		"none bent":  {func(c []string) []string { return c }, ""},
-		"dropped":    {func(c []string) []string { return append([]string{c[0]}, c[2:]...) }, "SignatureDoesNotMatch"},
-		"repeated":   {func(c []string) []string { return append([]string{c[0]}, c...) }, "SignatureDoesNotMatch"},
-		"no last":    {func(c []string) []string { return c[:len(c)-1] }, "IncompleteBody"},
-		"cut":        {func(c []string) []string { return []string{c[0][:1000]} }, "IncompleteBody"},
-		"byte":       {func(c []string) []string { c[1] = strings.Replace(c[1], "89ab", "89aX", 1); return c }, "SignatureDoesNotMatch"},
-		"no CRLF":    {func(c []string) []string { c[0] = c[0][:len(c[0])-2] + "xx"; return c }, "InvalidRequest"},
-		"extra tail": {func(c []string) []string { return append(c, "more") }, "InvalidRequest"},
-		"huge size":  {func([]string) []string { return []string{"ffffffffffffffff;chunk-signature=x\r\n"} }, "InvalidRequest"},
-		"long head":  {func([]string) []string { return []string{"1;" + strings.Repeat("x", 5000) + "\r\n"} }, "InvalidRequest"},
-		"too much":   {func([]string) []string { return []string{"fffffff;chunk-signature=x\r\n"} }, "InvalidRequest"},
-	} {
-		t.Run(name, func(t *testing.T) { wantCode(t, bent(c.bend), c.code) })
 	}
 }
-
-// splitChunks takes an aws-chunked body apart.
-func splitChunks(t *testing.T, raw []byte) []string {
-	t.Helper()
-	var chunks []string
-	for len(raw) > 0 {
-		head, _, ok := bytes.Cut(raw, []byte("\r\n"))
-		sizeText, _, _ := strings.Cut(string(head), ";")
-		size, err := strconv.ParseInt(sizeText, 16, 64)
-		if !ok || err != nil {
-			t.Fatalf("chunk header %q", head)
-		}
-		n := len(head) + 2 + int(size) + 2
-		chunks = append(chunks, string(raw[:n]))
-		raw = raw[n:]
-	}
-	return chunks
-}
-
-func TestUnsignedChunksWithTrailer(t *testing.T) {
-	data := "hello world"
-	h := algorithms["X-Amz-Checksum-Crc32"]()
-	io.WriteString(h, data)
-	sum := base64.StdEncoding.EncodeToString(h.Sum(nil))
-	for _, c := range []struct{ name, trailer, tail, code string }{
-		{"right", "x-amz-checksum-crc32", "x-amz-checksum-crc32:" + sum + "\r\n\r\n", ""},
-		{"wrong", "x-amz-checksum-crc32", "x-amz-checksum-crc32:AAAAAA==\r\n\r\n", "BadDigest"},
-		{"missing", "x-amz-checksum-crc32", "\r\n", "MalformedTrailerError"},
-		{"not announced", "x-amz-checksum-crc32", "x-amz-meta-a:b\r\n\r\n", "MalformedTrailerError"},
-		{"twice", "x-amz-checksum-crc32", strings.Repeat("x-amz-checksum-crc32:"+sum+"\r\n", 2) + "\r\n", "MalformedTrailerError"},
-		{"not ended", "x-amz-checksum-crc32", "x-amz-checksum-crc32:" + sum + "\r\n", "IncompleteBody"},
-		{"no trailer", "", "\r\n", ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			raw := fmt.Sprintf("%x\r\n%s\r\n0\r\n%s", len(data), data, c.tail)
-			id, r := plain(streamingTrailer, []byte(raw), map[string]string{
-				"X-Amz-Decoded-Content-Length": strconv.Itoa(len(data)), "X-Amz-Trailer": c.trailer,
-			})
-			got, _, err := readBody(id, r)
-			wantCode(t, err, c.code)
-			if c.code == "" && string(got) != data {
-				t.Errorf("read %q", got)
-			}
-		})
-	}
-}
-
-func FuzzBody(f *testing.F) {
-	f.Add([]byte("b\r\nhello world\r\n0\r\n\r\n"), int64(11), "")
-	f.Add([]byte("0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n"), int64(0), "x-amz-checksum-crc32")
-	f.Fuzz(func(t *testing.T, raw []byte, size int64, trailer string) {
-		id, r := plain(streamingTrailer, raw, map[string]string{
-			"X-Amz-Decoded-Content-Length": strconv.FormatInt(size, 10), "X-Amz-Trailer": trailer,
-		})
-		got, b, err := readBody(id, r)
-		if err == nil && int64(len(got)) != b.Size {
-			t.Errorf("%d bytes without an error, %d announced", len(got), b.Size)
-		}
-		if err != nil && errors.Is(err, io.EOF) {
-			t.Errorf("an error that is io.EOF: %v", err)
-		}
-	})
-}
-
-// plainHasher is what minio-go's signer asks of a hash.
-type plainHasher struct{ hash.Hash }
-
-func (plainHasher) Close() {}

@@ -1,9 +1,11 @@
 package sigv4
 
 import (
+	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"hash"
 	"hash/crc32"
 	"net/http"
@@ -12,62 +14,104 @@ import (
 	"github.com/minio/crc64nvme"
 )
 
-const checksumPrefix = "X-Amz-Checksum-"
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// check is a hash of the payload and what it must be.
+type check struct {
+	header string // that promises it, or a trailer of that name
+	hash   hash.Hash
+	value  string // as sent; "" until the trailer arrived
+	want   []byte // the same, decoded
+	fail   *Error // when it does not match
+}
 
 // algorithms are the checksums of
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
-var algorithms = map[string]func() hash.Hash{
-	checksumPrefix + "Crc32":     func() hash.Hash { return crc32.NewIEEE() },
-	checksumPrefix + "Crc32c":    func() hash.Hash { return crc32.New(castagnoli) },
-	checksumPrefix + "Crc64nvme": func() hash.Hash { return crc64nvme.New() },
-	checksumPrefix + "Sha1":      sha1.New,
-	checksumPrefix + "Sha256":    sha256.New,
+var algorithms = []struct {
+	header  string
+	newHash func() hash.Hash
+}{
+	{"X-Amz-Checksum-Crc32", func() hash.Hash { return crc32.NewIEEE() }},
+	{"X-Amz-Checksum-Crc32c", func() hash.Hash { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }},
+	{"X-Amz-Checksum-Crc64nvme", func() hash.Hash { return crc64nvme.New() }},
+	{"X-Amz-Checksum-Sha1", sha1.New},
+	{"X-Amz-Checksum-Sha256", sha256.New},
 }
 
-// expectChecksums sets up the checksums that headers carry or a trailer
-// announces.
-func (b *Body) expectChecksums() error {
-	for name, values := range b.header {
-		newHash := algorithms[name]
-		if newHash == nil {
-			continue
-		}
-		if len(values) != 1 || !validChecksum(values[0], newHash().Size()) {
-			return refuse("InvalidRequest", "Value for %s header is invalid.", strings.ToLower(name))
-		}
-		b.expect(name, newHash(), func() (string, error) { return values[0], nil })
+// expectSHA256 sets up the hash that x-amz-content-sha256 declares.
+func (b *Body) expectSHA256(payload string) error {
+	sum, err := hex.DecodeString(payload)
+	if err != nil || len(sum) != sha256.Size {
+		return refuse("InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "+
+			"STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.")
 	}
-	if b.chunks == nil {
+	b.SHA256 = strings.ToLower(payload)
+	b.checks = append(b.checks, check{
+		header: "X-Amz-Content-Sha256", hash: sha256.New(), value: payload, want: sum,
+		fail: refuse("XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed."),
+	})
+	return nil
+}
+
+// expectMD5 sets up Content-MD5 (RFC 1864), which covers the decoded payload. An
+// empty one is malformed.
+func (b *Body) expectMD5(values []string) error {
+	if len(values) == 0 {
 		return nil
 	}
-	for _, trailer := range b.chunks.announced {
-		name := http.CanonicalHeaderKey(trailer)
-		newHash := algorithms[name]
-		if newHash == nil {
+	sum, ok := decodeSum(values, md5.Size)
+	if !ok {
+		return refuse("InvalidDigest", "The Content-MD5 you specified is not valid.")
+	}
+	b.ContentMD5 = values[0]
+	b.checks = append(b.checks, check{
+		header: "Content-Md5", hash: md5.New(), value: values[0], want: sum,
+		fail: refuse("BadDigest", "The Content-MD5 you specified did not match what we received."),
+	})
+	return nil
+}
+
+// expectChecksums sets up the checksums that h carries, and those that trailers
+// are announced for. x-amz-sdk-checksum-algorithm alone promises nothing.
+func (b *Body) expectChecksums(h http.Header) error {
+	for _, algorithm := range algorithms {
+		values, sent := h[algorithm.header]
+		if !sent && !b.announced(algorithm.header) {
 			continue
 		}
-		size := newHash().Size()
-		b.expect(name, newHash(), func() (string, error) {
-			value := b.chunks.trailer.Get(name)
-			if !validChecksum(value, size) {
-				return "", refuse("InvalidRequest", "Value for %s trailing header is invalid.", strings.ToLower(name))
+		name := strings.TrimPrefix(algorithm.header, "X-Amz-Checksum-")
+		c := check{
+			header: algorithm.header, hash: algorithm.newHash(),
+			fail: refuse("BadDigest", "The %s you specified did not match the calculated checksum.", strings.ToUpper(name)),
+		}
+		if sent {
+			if err := c.read(values); err != nil {
+				return err
 			}
-			return value, nil
-		})
+		}
+		b.checks = append(b.checks, c)
 	}
 	return nil
 }
 
-func (b *Body) expect(name string, h hash.Hash, want func() (string, error)) {
-	algorithm := strings.ToUpper(strings.TrimPrefix(name, checksumPrefix))
-	b.checks = append(b.checks, check{name: name, hash: h, want: want, fail: func() error {
-		return refuse("BadDigest", "The %s you specified did not match the calculated checksum.", algorithm)
-	}})
+func (b *Body) announced(header string) bool {
+	return b.chunks != nil && b.chunks.announces(strings.ToLower(header))
 }
 
-func validChecksum(value string, size int) bool {
-	sum, err := base64.StdEncoding.DecodeString(value)
-	return err == nil && len(sum) == size
+// read takes what the hash must be from a header or trailer. If both are sent,
+// both must say the same.
+func (c *check) read(values []string) error {
+	sum, ok := decodeSum(values, c.hash.Size())
+	if !ok || c.value != "" && c.value != values[0] {
+		return refuse("InvalidRequest", "Value for %s header is invalid.", strings.ToLower(c.header))
+	}
+	c.value, c.want = values[0], sum
+	return nil
+}
+
+func decodeSum(values []string, size int) ([]byte, bool) {
+	if len(values) != 1 {
+		return nil, false
+	}
+	sum, err := base64.StdEncoding.DecodeString(values[0])
+	// One spelling only: the decoder skips line breaks and loose bits.
+	return sum, err == nil && len(sum) == size && base64.StdEncoding.EncodeToString(sum) == values[0]
 }

@@ -3,11 +3,7 @@ package sigv4
 import (
 	"bufio"
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"hash"
 	"io"
 	"net/http"
 	"slices"
@@ -17,24 +13,26 @@ import (
 
 // Bounds on what a client may put between the bytes of its payload.
 const (
-	maxChunkHeader   = 1 << 10
-	maxTrailers      = 16
-	maxAnnounced     = 1 << 10 // bytes of x-amz-trailer
+	maxLine      = 1 << 10 // a chunk's header, or a trailer
+	maxTrailers  = 16      // lines, the signature's included
+	maxAnnounced = 1 << 10 // bytes of x-amz-trailer
+
 	trailerSignature = "x-amz-trailer-signature"
 )
 
 // chunkReader decodes aws-chunked
-// (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html):
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html,
+// …/sigv4-streaming-trailers.html):
 //
 //	10000;chunk-signature=…\r\n<65536 bytes>\r\n…0;chunk-signature=…\r\n<trailers>\r\n
 //
 // Bytes are handed out before their chunk's signature was checked, since a chunk
 // may be larger than memory; a wrong signature ends the body with an error.
 type chunkReader struct {
-	src       *bufio.Reader
-	signer    *chunkSigner // nil: the chunks are not signed
-	announced []string     // trailer names, lower case
-	trailer   http.Header  // set at the end
+	src     *bufio.Reader
+	signer  *chunkSigner // nil: the chunks are not signed
+	names   []string     // the announced trailers, lower case
+	trailer http.Header  // what arrived of them; set at the end
 
 	total int64 // bytes the chunks may still hold
 	left  int64 // bytes of the chunk not read yet
@@ -42,20 +40,45 @@ type chunkReader struct {
 	err   error
 }
 
-func newChunkReader(src io.Reader, trailers string, size int64) *chunkReader {
-	c := &chunkReader{src: bufio.NewReaderSize(src, 4<<10), total: size}
-	if len(trailers) > maxAnnounced {
-		c.err = refuse("MalformedTrailerError", "The x-amz-trailer header is too long.")
-	}
-	for name := range strings.SplitSeq(trailers, ",") {
-		if name = strings.ToLower(strings.TrimSpace(name)); name != "" {
-			c.announced = append(c.announced, name)
-		}
-	}
-	return c
+func newChunkReader(src io.Reader, trailers []string, size int64) *chunkReader {
+	return &chunkReader{src: bufio.NewReaderSize(src, 4<<10), names: trailers, total: size}
 }
 
-var errMalformedChunk = refuse("InvalidRequest", "The chunked body is malformed.")
+// announcedTrailers reads x-amz-trailer. A trailer can only be a checksum, as
+// with S3: anything else would be lost without a word.
+func announcedTrailers(values []string) ([]string, error) {
+	list := strings.ToLower(strings.Join(values, ","))
+	if len(list) > maxAnnounced {
+		return nil, refuse("InvalidRequest", "The x-amz-trailer header is too long.")
+	}
+	var names []string
+	for name := range strings.SplitSeq(list, ",") {
+		name = strings.TrimSpace(name)
+		if name == "" || slices.Contains(names, name) {
+			continue
+		}
+		header := http.CanonicalHeaderKey(name)
+		known := false
+		for _, algorithm := range algorithms {
+			known = known || algorithm.header == header
+		}
+		if !known {
+			return nil, refuse("InvalidRequest", "The value specified in the x-amz-trailer header is not supported")
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+func (c *chunkReader) announces(name string) bool { return slices.Contains(c.names, name) }
+
+func malformedChunk() error {
+	return refuse("InvalidRequest", "The chunked body is malformed.")
+}
+
+func malformedTrailer() error {
+	return refuse("MalformedTrailerError", "The request contained trailing data that was not well-formed or did not conform to our published schema.")
+}
 
 func (c *chunkReader) Read(p []byte) (int, error) {
 	if c.err != nil {
@@ -71,9 +94,7 @@ func (c *chunkReader) Read(p []byte) (int, error) {
 	}
 	n, err := c.src.Read(p)
 	c.left -= int64(n)
-	if c.signer != nil {
-		c.signer.hash.Write(p[:n])
-	}
+	c.signer.write(p[:n])
 	c.err = unexpected(err)
 	return n, c.err
 }
@@ -98,30 +119,24 @@ func (c *chunkReader) next() error {
 	if err != nil {
 		return err
 	}
-	sizeText, extension, _ := strings.Cut(line, ";")
-	size, err := strconv.ParseInt(sizeText, 16, 63)
-	if err != nil || size < 0 || len(sizeText) > 16 {
-		return errMalformedChunk
+	header, ok := strings.CutSuffix(line, "\r")
+	digits, extension, _ := strings.Cut(header, ";")
+	size, err := strconv.ParseUint(digits, 16, 63)
+	if !ok || err != nil {
+		return malformedChunk()
 	}
-	if size > c.total {
+	if size > uint64(c.total) {
 		return refuse("InvalidRequest", "The chunks hold more than x-amz-decoded-content-length.")
 	}
-	if c.signer != nil {
-		signature, ok := strings.CutPrefix(extension, "chunk-signature=")
-		if !ok {
-			return errMalformedChunk
-		}
-		c.signer.begin(signature)
-	}
-	c.total -= size
-	if size > 0 {
-		c.left, c.open = size, true
-		return nil
-	}
-	if err := c.signer.end(); err != nil {
+	if err := c.signer.begin(extension); err != nil {
 		return err
 	}
-	return c.readTrailer()
+	if size == 0 {
+		return c.finish()
+	}
+	c.left, c.open = int64(size), true
+	c.total -= c.left
+	return nil
 }
 
 // endChunk reads the line break behind a chunk's data and checks its signature.
@@ -132,110 +147,85 @@ func (c *chunkReader) endChunk() error {
 		return unexpected(err)
 	}
 	if crlf != [2]byte{'\r', '\n'} {
-		return errMalformedChunk
+		return malformedChunk()
 	}
 	return c.signer.end()
 }
 
-// line reads up to the next CRLF.
+// line reads up to the next "\n", which it leaves out.
 func (c *chunkReader) line() (string, error) {
 	raw, err := c.src.ReadSlice('\n')
 	switch {
-	case errors.Is(err, bufio.ErrBufferFull) || len(raw) > maxChunkHeader:
-		return "", errMalformedChunk
+	case errors.Is(err, bufio.ErrBufferFull) || len(raw) > maxLine:
+		return "", malformedChunk()
 	case err != nil:
 		return "", unexpected(err)
 	}
-	text, ok := bytes.CutSuffix(raw, []byte("\r\n"))
-	if !ok {
-		return "", errMalformedChunk
+	return string(bytes.TrimSuffix(raw, []byte("\n"))), nil
+}
+
+// finish checks the last chunk, reads what follows it, and answers io.EOF.
+func (c *chunkReader) finish() error {
+	if err := c.signer.end(); err != nil {
+		return err
 	}
-	return string(text), nil
-}
-
-// readTrailer reads what follows the last chunk, and io.EOF behind it.
-func (c *chunkReader) readTrailer() error {
-	c.trailer = make(http.Header)
-	var signed strings.Builder
-	for range maxTrailers {
-		line, err := c.line()
-		if errors.Is(err, io.ErrUnexpectedEOF) && len(c.announced) == 0 {
-			return io.EOF // some clients leave out the last line break
-		}
-		if err != nil {
-			return err
-		}
-		if line == "" {
-			return c.checkTrailer(signed.String())
-		}
-		name, value, ok := strings.Cut(line, ":")
-		name = strings.ToLower(strings.TrimSpace(name))
-		value = strings.TrimSpace(value)
-		if !ok || c.trailer.Get(name) != "" || name != trailerSignature && !slices.Contains(c.announced, name) {
-			return malformedTrailer()
-		}
-		c.trailer.Set(name, value)
-		if name != trailerSignature {
-			signed.WriteString(name + ":" + value + "\n")
-		}
+	if _, err := c.src.Peek(1); errors.Is(err, io.EOF) && len(c.names) == 0 {
+		return io.EOF // some clients leave out the last line break
 	}
-	return malformedTrailer()
-}
-
-func malformedTrailer() error {
-	return refuse("MalformedTrailerError", "The request contained trailing data that was not well-formed or did not conform to our published schema.")
-}
-
-func (c *chunkReader) checkTrailer(signed string) error {
-	for _, name := range c.announced {
+	signed, err := c.readTrailer()
+	if err != nil {
+		return err
+	}
+	for _, name := range c.names {
 		if c.trailer.Get(name) == "" {
 			return malformedTrailer()
 		}
 	}
-	if c.signer != nil && len(c.announced) > 0 && !c.signer.trailer(signed, c.trailer.Get(trailerSignature)) {
-		return refuse("SignatureDoesNotMatch", "The trailer's signature does not match.")
+	if len(c.names) > 0 {
+		if err := c.signer.endTrailer(signed, c.trailer.Get(trailerSignature)); err != nil {
+			return err
+		}
 	}
-	if _, err := c.src.ReadByte(); !errors.Is(err, io.EOF) {
-		return errMalformedChunk
+	switch _, err := c.src.ReadByte(); {
+	case err == nil:
+		return malformedChunk()
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	default:
+		return err
 	}
-	return io.EOF
 }
 
-// chunkSigner checks a chain of signatures: each covers the one before it, so
-// that chunks can be neither dropped, nor repeated, nor swapped.
-type chunkSigner struct {
-	key         []byte
-	date, scope string
-	previous    string
-	given       string
-	hash        hash.Hash
-}
-
-func (s *chunkSigner) begin(signature string) {
-	s.given = signature
-	if s.hash == nil {
-		s.hash = sha256.New()
+// readTrailer reads the trailers up to an empty line, and answers the text that
+// their signature covers.
+//
+// Amazon's documentation ends a trailer's line with "\n" and puts "\r\n" before
+// the signature, as minio-go sends it; Amazon's SDKs end every line with "\r\n".
+// Both are read.
+func (c *chunkReader) readTrailer() (signed string, err error) {
+	c.trailer = make(http.Header)
+	var text strings.Builder
+	for range maxTrailers {
+		line, err := c.line()
+		if err != nil {
+			return "", err
+		}
+		line, crlf := strings.CutSuffix(line, "\r")
+		if line == "" && crlf {
+			if c.signer == nil || len(c.names) == 0 || c.trailer.Get(trailerSignature) != "" {
+				return text.String(), nil
+			}
+			continue // the signature is still to come
+		}
+		name, value, _ := strings.Cut(line, ":")
+		name, value = strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(value)
+		if value == "" || c.trailer.Get(name) != "" || name != trailerSignature && !c.announces(name) {
+			return "", malformedTrailer()
+		}
+		c.trailer.Set(name, value)
+		if name != trailerSignature {
+			text.WriteString(name + ":" + value + "\n")
+		}
 	}
-	s.hash.Reset()
-}
-
-// end checks the chunk's signature. A nil signer has nothing to check.
-func (s *chunkSigner) end() error {
-	if s == nil {
-		return nil
-	}
-	want := sign(s.key, "AWS4-HMAC-SHA256-PAYLOAD\n"+s.date+"\n"+s.scope+"\n"+s.previous+"\n"+
-		emptySHA256+"\n"+hex.EncodeToString(s.hash.Sum(nil)))
-	if !hmac.Equal([]byte(want), []byte(s.given)) {
-		return refuse("SignatureDoesNotMatch", "A chunk's signature does not match.")
-	}
-	s.previous = want
-	return nil
-}
-
-const emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-
-func (s *chunkSigner) trailer(text, given string) bool {
-	want := sign(s.key, "AWS4-HMAC-SHA256-TRAILER\n"+s.date+"\n"+s.scope+"\n"+s.previous+"\n"+hexSHA256(text))
-	return hmac.Equal([]byte(want), []byte(given))
+	return "", malformedTrailer()
 }

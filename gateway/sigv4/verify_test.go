@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,6 +85,7 @@ func signed(t *testing.T, method, url string, header map[string]string) *http.Re
 func TestOddKeysVerify(t *testing.T) {
 	for _, path := range []string{
 		"/b/a//b", "/b/a/../b", "/b/./x", "/b/a%2Fb", "/b/a+b", "/b/a%2Bb", "/b/a%20b", "/b/%E6%97%A5%E6%9C%AC", "/b/~-_.", "/b/a%25b",
+		"//b//k", "/b/%2F", "/b/..", "/b/!$&'()*,:;=@", "/b/%21%24%26", "/b/%00", "/",
 	} {
 		r := signed(t, "GET", "http://s3.test"+path+"?x-id=GetObject&prefix=a%2Bb%20c&empty", nil)
 		if _, err := verifier(time.Now()).Verify(r); err != nil {
@@ -150,11 +152,36 @@ func TestRefusals(t *testing.T) {
 		{"basic auth", signed(t, "GET", "http://s3.test/b/k", nil), now, with("Authorization", "Basic eDp5"), "InvalidArgument"},
 		{"no fields", signed(t, "GET", "http://s3.test/b/k", nil), now, with("Authorization", algorithm+" x"), "AuthorizationHeaderMalformed"},
 		{"short scope", signed(t, "GET", "http://s3.test/b/k", nil), now, with("Authorization", algorithm+" Credential=a/b, SignedHeaders=host, Signature=x"), "AuthorizationHeaderMalformed"},
+		{"signed with another algorithm", signed(t, "GET", "http://s3.test/b/k", nil), now, with("Authorization", asymmetric+" Credential=x"), "NotImplemented"},
+		{"version 2 URL", httptest.NewRequest("GET", "http://s3.test/b/k?AWSAccessKeyId=a&Expires=1&Signature=s", nil), now, nil, "InvalidRequest"},
+		{"no payload hash", signed(t, "GET", "http://s3.test/b/k", nil), now, func(r *http.Request) { r.Header.Del("X-Amz-Content-Sha256") }, "InvalidRequest"},
+		{"scope of another day", signed(t, "GET", "http://s3.test/b/k", nil), now, func(r *http.Request) {
+			r.Header.Set("X-Amz-Date", now.AddDate(0, 0, 2).UTC().Format(timeFormat))
+		}, "AuthorizationHeaderMalformed"},
+		{"date with fractions", signed(t, "GET", "http://s3.test/b/k", nil), now, with("X-Amz-Date", now.UTC().Format("20060102T150405.0Z")), "AccessDenied"},
+		{"host not signed", signed(t, "GET", "http://s3.test/b/k", nil), now, func(r *http.Request) {
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "=host;", "=", 1))
+		}, "AccessDenied"},
+		{"too many signed headers", signed(t, "GET", "http://s3.test/b/k", nil), now, func(r *http.Request) {
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "=host;", "=host"+strings.Repeat(";a", maxSigned)+";", 1))
+		}, "AuthorizationHeaderMalformed"},
+		{"malformed query", signed(t, "GET", "http://s3.test/b/k", nil), now, func(r *http.Request) { r.URL.RawQuery = "a=%zz" }, "InvalidURI"},
+		{"CloudFront's header", signed(t, "GET", "http://s3.test/b/k", nil), now, with("X-Amz-Cf-Id", "x"), ""},
+		{"load balancer's header", signed(t, "GET", "http://s3.test/b/k", nil), now, with("X-Amzn-Trace-Id", "x"), ""},
 		{"no date", signed(t, "GET", "http://s3.test/b/k", nil), now, func(r *http.Request) { r.Header.Del("X-Amz-Date") }, "AccessDenied"},
 		{"good URL", presigned(60), now, nil, ""},
 		{"expired URL", presigned(60), now.Add(2 * time.Minute), nil, "AccessDenied"},
 		{"URL of the future", presigned(60), now.Add(-time.Hour), nil, "AccessDenied"},
 		{"URL for too long", presigned(700000), now, nil, "AuthorizationQueryParametersError"},
+		{"URL for no time", presigned(0), now, nil, "AccessDenied"},
+		{"URL for less than no time", presigned(-7), now, nil, "AuthorizationQueryParametersError"},
+		{"URL with an unsigned header", presigned(60), now, with("X-Amz-Acl", "public-read"), "AccessDenied"},
+		{"URL with an unsigned hash", presigned(60), now, with("X-Amz-Content-Sha256", emptySHA256), ""},
+		{"URL with unsigned framing", presigned(60), now, with("X-Amz-Content-Sha256", streamingTrailer), "AccessDenied"},
+		{"URL with another parameter", presigned(60), now, func(r *http.Request) { r.URL.RawQuery += "&versionId=1" }, "SignatureDoesNotMatch"},
+		{"URL made longer", presigned(60), now, func(r *http.Request) {
+			r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "Expires=60", "Expires=600", 1)
+		}, "SignatureDoesNotMatch"},
 		{"URL and header", presigned(60), now, with("Authorization", algorithm), "InvalidArgument"},
 		{"URL without a date", presigned(60), now, func(r *http.Request) {
 			r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "X-Amz-Date", "X-Amz-Dote", 1)
@@ -168,6 +195,117 @@ func TestRefusals(t *testing.T) {
 			wantCode(t, err, c.code)
 		})
 	}
+}
+
+// TestQueryOrder: a is before a-b, although "a-b=" is before "a=".
+func TestQueryOrder(t *testing.T) {
+	query, err := parseQuery("a-b=1&b=2&a=%2f&b=1&a0&X-Amz-Signature=x&c=x;y&d=a+b%2Bc%20d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "a=%2F&a-b=1&a0=&b=1&b=2&c=x%3By&d=a%20b%2Bc%20d"
+	if got := string(appendQuery(nil, query)); got != want {
+		t.Errorf("canonical query %s, want %s", got, want)
+	}
+}
+
+// TestCanonicalHeaders are the headers that net/http, a proxy or a client writes
+// in another way than they were signed.
+func TestCanonicalHeaders(t *testing.T) {
+	r := httptest.NewRequest("PUT", "http://s3.test:9000/b/k", strings.NewReader("four"))
+	r.TransferEncoding = []string{"chunked"}
+	r.Header["X-Amz-Meta-A"] = []string{"  one   two  ", "\tthree\u00a0 \u00a0x"}
+	for name, want := range map[string]string{
+		"host": "s3.test:9000", "content-length": "4", "transfer-encoding": "chunked", "expect": "100-continue",
+		"x-amz-meta-a": "one two,three\u00a0 \u00a0x", "x-amz-meta-b": "",
+	} {
+		if got := string(appendHeader(nil, r, name)); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestRegion: the error's code follows the place that the region came from.
+func TestRegion(t *testing.T) {
+	v := verifier(time.Now())
+	v.Region = "eu-central-1"
+	_, err := v.Verify(signed(t, "GET", "http://s3.test/b/k", nil))
+	wantCode(t, err, "AuthorizationHeaderMalformed")
+	r := httptest.NewRequest("GET", "http://s3.test/b/k", nil)
+	r.URL.Host = r.Host
+	_, err = v.Verify(signer.PreSignV4(*r, exampleKey, exampleSecret, "", "us-east-1", 60))
+	wantCode(t, err, "AuthorizationQueryParametersError")
+	v.Region = "eu-west-1"
+	_, err = v.Verify(signed(t, "GET", "http://s3.test/b/k", nil))
+	wantCode(t, err, "")
+}
+
+// TestSessionToken: one that is signed is ignored, one that is not is refused.
+func TestSessionToken(t *testing.T) {
+	r := signed(t, "GET", "http://s3.test/b/k", map[string]string{"X-Amz-Security-Token": "token"})
+	_, err := verifier(time.Now()).Verify(r)
+	wantCode(t, err, "")
+	r = httptest.NewRequest("GET", "http://s3.test/b/k", nil)
+	r.URL.Host = r.Host
+	_, err = verifier(time.Now()).Verify(signer.PreSignV4(*r, exampleKey, exampleSecret, "token", "us-east-1", 60))
+	wantCode(t, err, "")
+	r = signed(t, "GET", "http://s3.test/b/k", nil)
+	r.Header.Set("X-Amz-Security-Token", "token")
+	_, err = verifier(time.Now()).Verify(r)
+	wantCode(t, err, "AccessDenied")
+}
+
+// TestMismatchShowsWhatWasSigned: S3 shows it, and it is how people find the bug
+// in their client. The secret is not in it.
+func TestMismatchShowsWhatWasSigned(t *testing.T) {
+	r := signed(t, "GET", "http://s3.test/b/k", nil)
+	r.URL.Path = "/b/other"
+	_, err := verifier(time.Now()).Verify(r)
+	var e *Error
+	if !errors.As(err, &e) || e.AccessKeyID != exampleKey || !strings.HasPrefix(e.StringToSign, algorithm+"\n") ||
+		!strings.HasPrefix(e.CanonicalRequest, "GET\n/b/other\n\nhost:s3.test\n") || len(e.SignatureProvided) != 64 {
+		t.Errorf("error %#v", err)
+	}
+}
+
+// TestKeysAreRememberedOnceProven: a stranger who knows an access key id can not
+// fill the memory, and a changed secret takes effect at once.
+func TestKeysAreRememberedOnceProven(t *testing.T) {
+	secret := exampleSecret
+	v := verifier(time.Now())
+	v.Secret = func(string) (string, bool) { return secret, true }
+	r := signed(t, "GET", "http://s3.test/b/k", nil)
+	forged := r.Clone(t.Context())
+	forged.URL.Path = "/b/other"
+	_, err := v.Verify(forged)
+	wantCode(t, err, "SignatureDoesNotMatch")
+	if v.keys.Len() != 0 {
+		t.Errorf("%d keys after a forged request", v.keys.Len())
+	}
+	for range 2 {
+		_, err = v.Verify(r)
+		wantCode(t, err, "")
+	}
+	if v.keys.Len() != 1 {
+		t.Errorf("%d keys after two good requests", v.keys.Len())
+	}
+	secret = "changed"
+	_, err = v.Verify(r)
+	wantCode(t, err, "SignatureDoesNotMatch")
+}
+
+// TestManyAtOnce is for the race detector: one Verifier serves every request.
+func TestManyAtOnce(t *testing.T) {
+	v := verifier(time.Now())
+	r := signed(t, "GET", "http://s3.test/b/k", nil)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			_, err := v.Verify(r)
+			wantCode(t, err, "")
+		})
+	}
+	all.Wait()
 }
 
 func TestAnonymous(t *testing.T) {
