@@ -11,6 +11,7 @@ import (
 
 	"sluice/backends"
 	"sluice/backends/faulty"
+	"sluice/gateway/cache"
 	"sluice/gateway/mirror"
 )
 
@@ -222,6 +223,30 @@ func TestReadCopiesWhatNewLacks(t *testing.T) {
 		if strings.Contains(name, "Sluice") {
 			t.Errorf("clients see %s", name)
 		}
+	}
+}
+
+// TestCopyOfACopyKeepsItsOrigin: old itself was the new store of a migration
+// once. Seen to fail with the origin taken from old's own answer.
+func TestCopyOfACopyKeepsItsOrigin(t *testing.T) {
+	r := newRig(t)
+	_, err := r.old.Store.Put(t.Context(), backends.PutRequest{
+		Key: "k", Body: strings.NewReader("one"), Size: 3,
+		Header: map[string][]string{"X-Amz-Meta-Sluice-Origin": {"1000000000 0123456789abcdef0123456789abcdef-2"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []string{"old", "new"} {
+		info, served, err := r.bucket.Head(t.Context(), backends.GetRequest{Key: "k"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if served.Store != from || info.ETag != "0123456789abcdef0123456789abcdef-2" || info.LastModified.Unix() != 1000000000 {
+			t.Errorf("%s, want %s: %v %v", served.Store, from, info.ETag, info.LastModified)
+		}
+		r.settled("k", "one") // the read's copy is done
+		r.cache.Remove(cache.Key{Bucket: "b", Name: "k"})
 	}
 }
 

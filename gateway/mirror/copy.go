@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -21,7 +22,7 @@ import (
 // backends.Unknown tells of an error whether dst may have been changed.
 func copyObject(ctx context.Context, src backends.Reader, dst backends.Store, info *backends.Info, create bool) error {
 	h := describing(info.Header)
-	h.Set(originHeader, origin(info))
+	h.Set(originHeader, cmp.Or(info.Header.Get(originHeader), origin(info))) // a copy's copy has the same origin
 	if n := partsOf(info.ETag); n > 1 {
 		if err := copyParts(ctx, src, dst, info, h, n, create); !errors.Is(err, errNoParts) {
 			return err
