@@ -88,6 +88,6 @@ func (p *Repairer) repair(ctx context.Context, r *journal.Repair) {
 		r.Retry(wait)
 	case r.Settle():
 		p.repaired.Add(1)
-		log.Info("repaired")
+		log.Debug("repaired")
 	}
 }

@@ -271,3 +271,11 @@ func (b *body) release(t *tap, limit time.Duration) error {
 	}
 	return nil
 }
+
+// releaseSecondary is release within what is left of the secondary's budget. Its
+// own call reports a failure.
+func (b *body) releaseSecondary(t *tap) {
+	start := time.Now()
+	_ = b.release(t, b.budget)
+	b.budget = max(b.budget-time.Since(start), 0)
+}

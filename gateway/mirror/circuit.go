@@ -37,25 +37,26 @@ func (c *circuit) closed() bool {
 	return true
 }
 
-// report counts a call that was made.
-func (c *circuit) report(call *call) {
-	if call.done != nil {
-		c.count(call.err)
-	}
+// report counts a call that was made; it answers as count does.
+func (c *circuit) report(call *call) (turned bool) {
+	return call.done != nil && c.count(call.err)
 }
 
-// count counts an answer. Only no usable answer is a failure; a refusal proves
-// that the store is there.
-func (c *circuit) count(err error) {
+// count counts an answer, and tells whether the circuit opened or closed by it.
+// Only no usable answer is a failure; a refusal proves that the store is there.
+func (c *circuit) count(err error) (turned bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case errors.Is(err, context.Canceled):
-		// The client went away: no news of the store.
+		return false // the client went away: no news of the store
 	case errors.Is(err, backends.ErrUnavailable):
 		c.failures++
+		return c.failures == circuitFailures
 	default:
+		turned = c.failures >= circuitFailures
 		c.failures = 0
+		return turned
 	}
 }
 

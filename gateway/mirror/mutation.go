@@ -223,7 +223,7 @@ func (m *mutation) deliver(ctx, storeCtx context.Context, intents []*journal.Int
 		return err
 	}
 	if !m.ordered && s.tap != nil && m.attached(s) {
-		_ = m.body.release(s.tap, m.body.budget) // its own call reports it
+		m.body.releaseSecondary(s.tap)
 	}
 	return nil
 }
@@ -247,20 +247,18 @@ func (s *call) abandon(m *mutation, why error, limit time.Duration) {
 // then lets it finish behind the client's back if there is a slot, or cuts it
 // off. end runs in either case.
 func (b *Bucket) finishSecondary(ctx context.Context, m *mutation, s *call, intents []*journal.Intent, end func()) {
+	switch {
+	case s.tap != nil && !m.attached(s):
+		s.cut(errNotTried) // it was cut off; this collects the call
+	case !m.ordered || m.alone:
+	case s.tap == nil:
+		m.start(ctx, s)
+	default:
+		m.body.releaseSecondary(s.tap)
+	}
 	budget := b.o.SyncTimeout
 	if m.body != nil {
 		budget = m.body.budget
-	}
-	if m.ordered && !m.alone && s.store != nil {
-		switch {
-		case s.tap == nil:
-			m.start(ctx, s)
-		case m.attached(s):
-			_ = m.body.release(s.tap, budget)
-		}
-	}
-	if s.tap != nil && !m.attached(s) {
-		s.cut(errNotTried) // it was cut off; this collects the call
 	}
 	if s.wait(budget) {
 		m.both = s.failed() == nil
@@ -287,7 +285,7 @@ func (b *Bucket) finishSecondary(ctx context.Context, m *mutation, s *call, inte
 
 // end closes the intents with what is known of both stores.
 func (b *Bucket) end(m *mutation, intents []*journal.Intent, p, s *call) {
-	b.circuit.report(s)
+	b.turned(b.circuit.report(s), s.failed())
 	doubt := m.doubt != nil && p.failed() == nil && s.failed() == nil && m.doubt()
 	for i, in := range intents {
 		po, so := p.outcome(m.errOf(p, i)), s.outcome(m.errOf(s, i))
@@ -295,9 +293,20 @@ func (b *Bucket) end(m *mutation, intents []*journal.Intent, p, s *call) {
 			so = journal.Untouched // known, and not equal
 		}
 		if !in.End(po, so) {
-			b.log.Info("write left to the repairer", "key", in.Key, "intent", in.ID,
+			b.log.Debug("write left to the repairer", "key", in.Key, "intent", in.ID,
 				"primary", p.failed(), "secondary", s.failed())
 		}
+	}
+}
+
+// turned tells the operator, once, that the secondary went away or came back.
+func (b *Bucket) turned(turned bool, err error) {
+	switch {
+	case !turned:
+	case errors.Is(err, backends.ErrUnavailable):
+		b.log.Warn("the secondary store does not answer: writes go to the primary alone and are repaired later", "error", err)
+	default:
+		b.log.Info("the secondary store answers again", "pending", b.journal.Pending())
 	}
 }
 

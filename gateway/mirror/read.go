@@ -147,7 +147,7 @@ func (b *Bucket) ask(ctx context.Context, s backends.Store, r backends.GetReques
 		o.Body.Close()
 		err = &backends.Error{Store: s.Name(), Op: "GetObject", Key: r.Key, Kind: backends.ErrUnavailable, Err: context.Cause(ctx)}
 	}
-	b.circuit.count(err)
+	b.turned(b.circuit.count(err), err)
 	if err != nil {
 		cancel(nil)
 		return nil, err
