@@ -74,7 +74,7 @@ func (k *truth) acknowledged(value string) {
 }
 
 func history(t *testing.T, seed uint64) {
-	r := newRig(t)
+	r := newRig(t, impatient)
 	const keys, turns = 4, 60
 	truths := make([]*truth, keys)
 	stop := make(chan struct{})
@@ -153,7 +153,7 @@ func (r *rig) torment(stop chan struct{}, random *rand.Rand) {
 	refused := func(context.Context) error { return &backends.Error{Kind: backends.ErrUnavailable} }
 	slow := func(ctx context.Context) error {
 		select {
-		case <-time.After(2 * syncTimeout):
+		case <-time.After(2 * shortWait):
 			return nil
 		case <-ctx.Done():
 			return &backends.Error{Kind: backends.ErrUnavailable, Err: ctx.Err(), MaybeApplied: true}
