@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -69,7 +68,7 @@ func mac(key []byte, text string) []byte {
 }
 
 // chunkedBody makes signed chunks of a body, each signature covering the one
-// before.
+// before. A chunk is built in place: data first, then what stands before it.
 type chunkedBody struct {
 	src      io.ReadCloser
 	left     int64 // bytes of src not read yet
@@ -77,13 +76,16 @@ type chunkedBody struct {
 	prefix   string
 	previous string
 
-	data []byte
-	out  bytes.Buffer
-	last bool // the empty chunk is in out
+	buf  []byte // room for a chunk
+	out  []byte // what of buf was not handed out yet
+	last bool   // the empty chunk was built
 }
 
+// chunkHead is the room in front of a chunk's data.
+const chunkHead = 16 + len(";chunk-signature=") + 64 + 2
+
 func (b *chunkedBody) Read(p []byte) (int, error) {
-	if b.out.Len() == 0 {
+	if len(b.out) == 0 {
 		if b.last {
 			return 0, io.EOF
 		}
@@ -91,16 +93,19 @@ func (b *chunkedBody) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return b.out.Read(p)
+	n := copy(p, b.out)
+	b.out = b.out[n:]
+	return n, nil
 }
 
-// next signs the next chunk into out.
+// next builds the next chunk.
 func (b *chunkedBody) next() error {
-	if b.data == nil {
-		b.data = make([]byte, min(b.left, signChunkSize))
-	}
 	n := int(min(b.left, signChunkSize))
-	if _, err := io.ReadFull(b.src, b.data[:n]); err != nil {
+	if b.buf == nil {
+		b.buf = make([]byte, chunkHead+n+2)
+	}
+	data := b.buf[chunkHead : chunkHead+n]
+	if _, err := io.ReadFull(b.src, data); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
@@ -108,11 +113,12 @@ func (b *chunkedBody) next() error {
 	}
 	b.left -= int64(n)
 	b.last = n == 0
-	sum := sha256.Sum256(b.data[:n])
+	sum := sha256.Sum256(data)
 	b.previous = hex.EncodeToString(mac(b.key, b.prefix+b.previous+"\n"+emptySHA256+"\n"+hex.EncodeToString(sum[:])))
-	fmt.Fprintf(&b.out, "%x;chunk-signature=%s\r\n", n, b.previous)
-	b.out.Write(b.data[:n])
-	b.out.WriteString("\r\n")
+	head := fmt.Sprintf("%x;chunk-signature=%s\r\n", n, b.previous)
+	start := chunkHead - copy(b.buf[chunkHead-len(head):chunkHead], head)
+	end := chunkHead + n + copy(b.buf[chunkHead+n:], "\r\n")
+	b.out = b.buf[start:end]
 	return nil
 }
 

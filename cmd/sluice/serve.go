@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,12 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return coded{exitConfigInvalid, err}
 			}
+			if os.Getenv("GOGC") == "" {
+				// Most of the heap is the cache and the buffers of uploads, which
+				// cost the collector little; by default it would let garbage take
+				// as much memory again.
+				debug.SetGCPercent(gcPercent)
+			}
 			g, err := gateway.Open(cmd.Context(), c, newLogger(c.Log))
 			if err != nil {
 				return err
@@ -40,6 +47,9 @@ func serveCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&file, "config", "c", "/etc/sluice/sluice.yaml", "configuration file")
 	return cmd
 }
+
+// gcPercent is how much garbage may grow beside the live heap, in percent of it.
+const gcPercent = 50
 
 func newLogger(c config.Log) *slog.Logger {
 	var level slog.Level

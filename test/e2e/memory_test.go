@@ -3,9 +3,12 @@ package e2e
 import (
 	"crypto/md5"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -30,6 +33,12 @@ func sink(t *testing.T) process.Upstream {
 			}
 			w.Header().Set("ETag", `"`+hex.EncodeToString(md5.New().Sum(nil))+`"`)
 		case http.MethodGet:
+			if strings.Contains(r.URL.Path, "/fill/") {
+				w.Header().Set("ETag", `"00000000000000000000000000000000"`)
+				w.Header().Set("Content-Length", strconv.Itoa(1<<20))
+				_, _ = io.CopyN(w, zeros{}, 1<<20)
+				return
+			}
 			if r.URL.Query().Has("list-type") {
 				_, _ = io.WriteString(w, "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
 				return
@@ -50,11 +59,21 @@ func sink(t *testing.T) process.Upstream {
 }
 
 // TestMemoryUnderLargeUploads: 64 uploads of 256 MiB at once in less than 300 MiB
-// of memory, with a cache of 64 MiB.
+// of memory, with a full cache of 64 MiB.
 func TestMemoryUnderLargeUploads(t *testing.T) {
 	const size = 256 << 20
 	g := process.Start(t, sink(t), sink(t), "cache: { memory: 64MiB }")
 	client := g.Client(t)
+	for i := range 100 { // fills the cache
+		o, err := client.Get(t.Context(), backends.GetRequest{Key: fmt.Sprint("fill/", i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, o.Body); err != nil {
+			t.Fatal(err)
+		}
+		o.Body.Close()
+	}
 	var group sync.WaitGroup
 	for i := range 64 {
 		group.Go(func() {
