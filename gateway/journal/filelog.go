@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,14 +29,16 @@ type FileLog struct {
 
 	mu      sync.Mutex
 	queue   batch
-	wake    chan struct{} // there are commits to write, or the log is closing
+	wake    chan struct{} // there is something to write, or the log is closing
+	armed   bool          // a timer will see to the queued forgets
 	closing bool
 	lastID  uint64
 	failure error // the first failed write or fsync; final
 
 	// The writer's own:
 	file    logFile
-	seq     uint64
+	salt    uint64 // of the file
+	seq     uint64 // of the last frame
 	size    int64
 	live    map[uint64]Record
 	compact int64 // size at which the file is written anew
@@ -74,7 +77,10 @@ func OpenLog(dir string) (*FileLog, error) {
 		}
 		// A file that has its size already costs a sync less than one that
 		// grows. What is behind the last frame reads as zeros.
-		return dataFile{f}, f.Truncate(compactSize)
+		if err := f.Truncate(compactSize); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		return dataFile{f}, nil
 	})
 }
 
@@ -122,11 +128,15 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// load reads the file.
+// load reads the file. Only one that is not there is a new log.
 func (l *FileLog) load() error {
 	path := filepath.Join(l.dir, logName)
 	raw, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
+		l.live = make(map[uint64]Record)
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	l.live, l.lastID, err = replay(raw)
@@ -173,14 +183,26 @@ func (l *FileLog) Append(records []Record) *Commit {
 	return c
 }
 
-// Forget queues settled ids.
+// Forget queues settled ids. The next Append takes them along; if none comes, a
+// timer does, so that an idle log has nothing running.
 func (l *FileLog) Forget(ids []uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.queue.forget) == 0 {
-		time.AfterFunc(forgetDelay, l.nudge)
+	if l.closing || l.failure != nil {
+		return // they come back when the log is next opened
 	}
 	l.queue.forget = append(l.queue.forget, ids...)
+	if !l.armed {
+		l.armed = true
+		time.AfterFunc(forgetDelay, l.forgetNow)
+	}
+}
+
+func (l *FileLog) forgetNow() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.armed = false
+	l.nudge()
 }
 
 // Close writes what is queued and closes the file.
@@ -238,7 +260,7 @@ func (l *FileLog) commit(b batch) error {
 		return l.rewrite() // holds the batch too
 	}
 	l.seq++
-	frame := appendFrame(nil, l.seq, b.records, b.forget)
+	frame := appendFrame(nil, l.salt, l.seq, b.records, b.forget)
 	if _, err := l.file.Write(frame); err != nil {
 		return fmt.Errorf("writing the journal: %w", err)
 	}
@@ -269,8 +291,9 @@ func (l *FileLog) rewrite() error {
 	}
 	records := slices.SortedFunc(maps.Values(l.live), func(a, b Record) int { return cmp.Compare(a.ID, b.ID) })
 	l.seq++
-	content := appendHeader(nil, l.LastID())
-	content = appendFrame(content, l.seq, records, nil)
+	salt := rand.Uint64() // seeded by the system, hidden from clients
+	content := appendHeader(nil, l.LastID(), salt)
+	content = appendFrame(content, salt, l.seq, records, nil)
 	_, err = file.Write(content)
 	if err == nil {
 		err = file.Sync()
@@ -285,11 +308,11 @@ func (l *FileLog) rewrite() error {
 		return errors.Join(fmt.Errorf("writing the journal anew: %w", err), file.Close())
 	}
 	if l.file != nil {
-		err = l.file.Close()
+		_ = l.file.Close() // nobody will read it again
 	}
-	l.file, l.size = file, int64(len(content))
+	l.file, l.salt, l.size = file, salt, int64(len(content))
 	l.compact = compactSize + 2*l.size
-	return err
+	return nil
 }
 
 func syncDir(dir string) error {

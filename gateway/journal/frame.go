@@ -10,43 +10,48 @@ import (
 
 // The file's format: a header, then frames, all integers little-endian.
 //
-//	header  "SLJ1" | last id u64 | CRC-32C u32
+//	header  "SLJ2" | last id u64 | salt u64 | CRC-32C u32
 //	frame   "SLJF" | sequence u64 | payload length u32 | CRC-32C u32 | payload
 //	payload records: uvarint count, then id, epoch, kind, bucket, key of each
 //	        settled: uvarint count, then the ids
 //
-// A frame is written only after the one before it was synced. So a bad frame with
-// nothing good behind it is a write that a crash tore, and was never promised to
-// anybody; a bad frame with a good one behind it is damage.
+// Sequences ascend by one. A frame is written only after the one before it was
+// synced. So a bad frame with nothing good behind it is a write that a crash
+// tore, and was never promised to anybody; a bad frame with a good one behind it
+// is damage.
+//
+// The salt is random in every file and goes into every frame's checksum: keys
+// come from clients, and one that holds the bytes of a frame must not pass for a
+// good frame behind the torn one it is part of.
 var (
-	headerMagic = []byte("SLJ1")
+	headerMagic = []byte("SLJ2")
 	frameMagic  = []byte("SLJF")
 )
 
 const (
-	headerLength = 4 + 8 + 4
+	headerLength = 4 + 8 + 8 + 4
 	frameHead    = 4 + 8 + 4 + 4
 )
 
-func appendHeader(b []byte, lastID uint64) []byte {
+func appendHeader(b []byte, lastID, salt uint64) []byte {
 	start := len(b)
 	b = append(b, headerMagic...)
 	b = binary.LittleEndian.AppendUint64(b, lastID)
-	return binary.LittleEndian.AppendUint32(b, checksum(b[start:]))
+	b = binary.LittleEndian.AppendUint64(b, salt)
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func checksum(parts ...[]byte) uint32 {
-	var sum uint32
-	for _, p := range parts {
-		sum = crc32.Update(sum, castagnoli, p)
-	}
-	return sum
+// checksum is a frame's: of the salt, the head before the checksum, the payload.
+func checksum(salt uint64, head, payload []byte) uint32 {
+	sum := crc32.Checksum(binary.LittleEndian.AppendUint64(nil, salt), castagnoli)
+	sum = crc32.Update(sum, castagnoli, head)
+	return crc32.Update(sum, castagnoli, payload)
 }
 
 // appendFrame adds a frame with the records and settled ids.
-func appendFrame(b []byte, seq uint64, records []Record, settled []uint64) []byte {
+func appendFrame(b []byte, salt, seq uint64, records []Record, settled []uint64) []byte {
 	start := len(b)
 	b = append(b, frameMagic...)
 	b = binary.LittleEndian.AppendUint64(b, seq)
@@ -65,7 +70,7 @@ func appendFrame(b []byte, seq uint64, records []Record, settled []uint64) []byt
 	}
 	frame := b[start:]
 	binary.LittleEndian.PutUint32(frame[12:], uint32(len(frame)-frameHead))
-	binary.LittleEndian.PutUint32(frame[16:], checksum(frame[:16], frame[frameHead:]))
+	binary.LittleEndian.PutUint32(frame[16:], checksum(salt, frame[:16], frame[frameHead:]))
 	return b
 }
 
@@ -77,31 +82,32 @@ func appendString(b []byte, s string) []byte {
 var errDamaged = errors.New("the file is damaged: restore the state directory, or move the file away and have every key compared (a new migration)")
 
 // replay reads a whole file: the records that are not settled, and the highest id
-// it ever held.
+// it ever held. A file is never empty, nor cut within its first frame: it comes
+// into being by the renaming of a synced one.
 func replay(raw []byte) (live map[uint64]Record, lastID uint64, err error) {
-	live = make(map[uint64]Record)
-	if len(raw) == 0 {
-		return live, 0, nil
-	}
 	if len(raw) < headerLength || !bytes.Equal(raw[:4], headerMagic) ||
-		binary.LittleEndian.Uint32(raw[12:]) != checksum(raw[:12]) {
+		binary.LittleEndian.Uint32(raw[headerLength-4:]) != crc32.Checksum(raw[:headerLength-4], castagnoli) {
 		return nil, 0, fmt.Errorf("header: %w", errDamaged)
 	}
+	live = make(map[uint64]Record)
 	lastID = binary.LittleEndian.Uint64(raw[4:])
-	first := true
-	for at := headerLength; at < len(raw); {
-		payload, ok := frameAt(raw, at)
+	salt := binary.LittleEndian.Uint64(raw[12:])
+	at, seq, first := headerLength, uint64(0), true
+	for at < len(raw) {
+		f, ok := frameAt(raw, at, salt)
 		if !ok {
-			if first || frameBehind(raw, at+1) {
+			if first || frameBehind(raw, at+1, salt) {
 				return nil, 0, fmt.Errorf("byte %d: %w", at, errDamaged)
 			}
 			break // torn by a crash
 		}
-		if lastID, err = apply(payload, live, lastID); err != nil {
+		if !first && f.seq != seq+1 {
+			return nil, 0, fmt.Errorf("byte %d: frame %d follows frame %d: %w", at, f.seq, seq, errDamaged)
+		}
+		if lastID, err = apply(f.payload, live, lastID); err != nil {
 			return nil, 0, fmt.Errorf("byte %d: %w", at, err)
 		}
-		first = false
-		at += frameHead + len(payload)
+		at, seq, first = at+frameHead+len(f.payload), f.seq, false
 	}
 	if first {
 		return nil, 0, fmt.Errorf("no records behind the header: %w", errDamaged)
@@ -109,28 +115,33 @@ func replay(raw []byte) (live map[uint64]Record, lastID uint64, err error) {
 	return live, lastID, nil
 }
 
-// frameAt is the payload of the frame that begins at a byte.
-func frameAt(raw []byte, at int) ([]byte, bool) {
-	if len(raw)-at < frameHead || !bytes.Equal(raw[at:at+4], frameMagic) {
-		return nil, false
-	}
-	frame := raw[at:]
-	length := int64(binary.LittleEndian.Uint32(frame[12:]))
-	if int64(len(frame)-frameHead) < length {
-		return nil, false
-	}
-	payload := frame[frameHead : frameHead+length]
-	return payload, binary.LittleEndian.Uint32(frame[16:]) == checksum(frame[:16], payload)
+type frame struct {
+	seq     uint64
+	payload []byte
 }
 
-// frameBehind tells whether a whole frame begins anywhere from a byte on.
-func frameBehind(raw []byte, from int) bool {
+// frameAt is the frame that begins at a byte, if there is a good one.
+func frameAt(raw []byte, at int, salt uint64) (frame, bool) {
+	if len(raw)-at < frameHead || !bytes.Equal(raw[at:at+4], frameMagic) {
+		return frame{}, false
+	}
+	head, rest := raw[at:at+frameHead], raw[at+frameHead:]
+	length := int64(binary.LittleEndian.Uint32(head[12:]))
+	if int64(len(rest)) < length {
+		return frame{}, false
+	}
+	f := frame{binary.LittleEndian.Uint64(head[4:]), rest[:length]}
+	return f, binary.LittleEndian.Uint32(head[16:]) == checksum(salt, head[:16], f.payload)
+}
+
+// frameBehind tells whether a good frame begins anywhere from a byte on.
+func frameBehind(raw []byte, from int, salt uint64) bool {
 	for from < len(raw) {
 		i := bytes.Index(raw[from:], frameMagic)
 		if i < 0 {
 			return false
 		}
-		if _, ok := frameAt(raw, from+i); ok {
+		if _, ok := frameAt(raw, from+i, salt); ok {
 			return true
 		}
 		from += i + 1

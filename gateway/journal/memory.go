@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"sync"
@@ -14,6 +15,7 @@ type MemoryLog struct {
 	records map[uint64]Record
 	lastID  uint64
 	held    bool
+	closed  bool
 	waiting []heldCommit
 	failure error
 }
@@ -62,7 +64,7 @@ func (l *MemoryLog) Crash() *MemoryLog {
 		next.records[id] = r
 		next.opened = append(next.opened, r)
 	}
-	slices.SortFunc(next.opened, func(a, b Record) int { return int(a.ID) - int(b.ID) })
+	slices.SortFunc(next.opened, func(a, b Record) int { return cmp.Compare(a.ID, b.ID) })
 	return next
 }
 
@@ -76,12 +78,15 @@ func (l *MemoryLog) finish(w heldCommit) {
 	close(w.commit.done)
 }
 
-// Append makes the records durable, unless the log is held or failed.
+// Append makes the records durable, unless the log is held, failed or closed.
 func (l *MemoryLog) Append(records []Record) *Commit {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := heldCommit{&Commit{done: make(chan struct{})}, records}
-	if l.held {
+	if l.closed {
+		w.commit.err = ErrClosed
+		close(w.commit.done)
+	} else if l.held {
 		l.waiting = append(l.waiting, w)
 	} else {
 		l.finish(w)
@@ -108,5 +113,10 @@ func (l *MemoryLog) LastID() uint64 {
 	return l.lastID
 }
 
-// Close does nothing.
-func (l *MemoryLog) Close() error { return nil }
+// Close refuses every Append from now on.
+func (l *MemoryLog) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	return nil
+}
