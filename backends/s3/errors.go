@@ -102,12 +102,16 @@ func kindOf(status int, code string) error {
 	return backends.ErrUnavailable
 }
 
-// mayHaveApplied: a 4xx, a 501 and a request to slow down were refused before
-// they did anything. Any other 5xx, and an error in the body of a 200, may come
-// from a store that had begun, or from a proxy whose store still works on it.
+// mayHaveApplied: a 4xx, a 501, a denial and a request to slow down were given
+// before anything was done. Any other 5xx, and an error in the body of a 200, may
+// come from a store that had begun, or from a proxy whose store still works on it.
+// So may MinIO's SlowDownWrite: it is the answer to a write that reached too few
+// of the drives, and some of them have it.
 func mayHaveApplied(status int, kind error, code string) bool {
 	switch {
-	case kind == backends.ErrSlowDown || kind == backends.ErrNotSupported:
+	case code == "SlowDownWrite":
+		return true
+	case kind == backends.ErrSlowDown || kind == backends.ErrNotSupported || kind == backends.ErrDenied:
 		return false
 	case status == http.StatusServiceUnavailable && code == "ServiceUnavailable":
 		return false

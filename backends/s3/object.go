@@ -2,8 +2,8 @@ package s3
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -24,7 +24,7 @@ func (s *Store) Get(ctx context.Context, r backends.GetRequest) (*backends.Objec
 	info := newInfo(r.Key, resp)
 	o := &backends.Object{
 		Info: *info, Length: resp.ContentLength,
-		Body: &wholeBody{ReadCloser: resp.Body, left: resp.ContentLength},
+		Body: &wholeBody{ReadCloser: resp.Body, ctx: ctx, left: resp.ContentLength},
 	}
 	if resp.StatusCode == http.StatusPartialContent {
 		o.ContentRange = resp.Header.Get("Content-Range")
@@ -127,19 +127,24 @@ func unquote(etag string) string {
 	return strings.Trim(strings.TrimPrefix(etag, "W/"), `"`)
 }
 
-// wholeBody fails where the store cuts a body short.
+// wholeBody fails with io.ErrUnexpectedEOF where the store cuts a body short,
+// whether it ends the connection in order or resets it.
 type wholeBody struct {
 	io.ReadCloser
+	ctx  context.Context // of the call; its end is not the store's doing
 	left int64
 }
 
 func (b *wholeBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)
-	if errors.Is(err, io.EOF) && b.left > 0 {
+	switch {
+	case err == nil || b.left <= 0 || b.ctx.Err() != nil || errors.Is(err, io.ErrUnexpectedEOF):
+		return n, err
+	case errors.Is(err, io.EOF):
 		return n, io.ErrUnexpectedEOF
 	}
-	return n, err
+	return n, fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
 }
 
 // Put stores an object.
@@ -196,97 +201,6 @@ func resultHeader(resp *http.Response) http.Header {
 		}
 	}
 	return h
-}
-
-// Delete removes an object.
-func (s *Store) Delete(ctx context.Context, r backends.DeleteRequest) (*backends.DeleteResult, error) {
-	req := &request{
-		op: "DeleteObject", method: http.MethodDelete, key: r.Key, mutation: true,
-		query: make(url.Values), header: make(http.Header),
-	}
-	if r.VersionID != "" {
-		req.query.Set("versionId", r.VersionID)
-	}
-	setConditions(req.header, r.IfMatch, false)
-	resp, err := s.do(ctx, req)
-	if errors.Is(err, backends.ErrNotFound) {
-		return &backends.DeleteResult{Key: r.Key}, nil // some stores say so; it is what was asked for
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	return &backends.DeleteResult{
-		Key: r.Key, VersionID: resp.Header.Get("X-Amz-Version-Id"),
-		DeleteMarker: resp.Header.Get("X-Amz-Delete-Marker") == "true",
-	}, nil
-}
-
-type deleteXML struct {
-	XMLName xml.Name    `xml:"http://s3.amazonaws.com/doc/2006-03-01/ Delete"`
-	Quiet   bool        `xml:"Quiet"`
-	Objects []objectXML `xml:"Object"`
-}
-
-type objectXML struct {
-	Key string
-}
-
-type deleteResultXML struct {
-	Deleted []struct {
-		Key                   string
-		DeleteMarker          bool
-		DeleteMarkerVersionID string `xml:"DeleteMarkerVersionId"`
-	}
-	Error []struct {
-		Key, Code, Message string
-	}
-}
-
-// DeleteMany removes up to 1,000 objects.
-func (s *Store) DeleteMany(ctx context.Context, keys []string) ([]backends.DeleteResult, error) {
-	results := make([]backends.DeleteResult, len(keys))
-	index := make(map[string][]int, len(keys))
-	body := deleteXML{}
-	for i, key := range keys {
-		if index[key] == nil {
-			body.Objects = append(body.Objects, objectXML{key})
-		}
-		index[key] = append(index[key], i)
-		results[i].Key = key
-	}
-	req := &request{op: "DeleteObjects", method: http.MethodPost, query: url.Values{"delete": {""}}, mutation: true}
-	if err := req.withXML(body); err != nil {
-		return nil, err
-	}
-	var answer deleteResultXML
-	if err := s.doXML(ctx, req, "DeleteResult", &answer); err != nil {
-		return nil, err
-	}
-	answered := make(map[string]bool, len(keys))
-	for _, d := range answer.Deleted {
-		answered[d.Key] = true
-		for _, i := range index[d.Key] {
-			results[i].DeleteMarker, results[i].VersionID = d.DeleteMarker, d.DeleteMarkerVersionID
-		}
-	}
-	for _, e := range answer.Error {
-		answered[e.Key] = true
-		err := s.mapError(&request{op: req.op, key: e.Key, mutation: true}, &http.Response{StatusCode: http.StatusOK},
-			errorXML{Code: e.Code, Message: e.Message})
-		if errors.Is(err, backends.ErrNotFound) {
-			continue
-		}
-		for _, i := range index[e.Key] {
-			results[i].Err = err
-		}
-	}
-	for i, key := range keys {
-		if !answered[key] {
-			results[i].Err = s.fail(&request{op: req.op, key: key}, errors.New("the answer does not name the key"), true)
-		}
-	}
-	return results, nil
 }
 
 // Copy copies an object inside the bucket.

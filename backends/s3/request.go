@@ -11,8 +11,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -43,16 +43,26 @@ const (
 // do signs and sends a request. A status above 299 is an error; the caller closes
 // the body of any other answer.
 func (s *Store) do(ctx context.Context, r *request) (*http.Response, error) {
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
 	req, sent, err := s.build(ctx, r)
 	if err != nil {
 		return nil, s.fail(r, err, false)
 	}
+	// RoundTrip returns only when a Read of the body has: one that waits for its
+	// client is ended by closing it.
+	if c, ok := r.body.(io.Closer); ok {
+		defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+	}
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {
 		// Nothing can come of a request that never had a connection, or whose
-		// last byte was never taken from its body.
-		var dial *net.OpError
-		unsent := errors.As(err, &dial) && dial.Op == "dial" || sent.unfinished()
+		// last byte was never taken from its body. Of connections only net/http's
+		// own transport is known to tell.
+		_, traced := s.transport.(*http.Transport)
+		unsent := traced && !connected.Load() || sent.unfinished()
 		return nil, s.fail(r, err, r.mutation && !unsent)
 	}
 	if resp.StatusCode > 299 {
