@@ -3,45 +3,117 @@ package backends
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"net/http"
+	"net/url"
 )
 
-// probeKey is the canary's key; clients never see it.
+// Profile is what a store was seen to do where stores differ. It is tried, not
+// looked up by the provider's name: providers change, and proxies stand before
+// them. The zero value trusts the store with nothing.
+type Profile struct {
+	// ConditionalCreate: a PUT with If-None-Match: * never replaces an object.
+	// Stores that ignore the header answer success and overwrite.
+	ConditionalCreate bool `json:"conditional_create"`
+	// Checksums: x-amz-checksum-* headers are taken.
+	Checksums bool `json:"checksums"`
+	// ACLs: an object's ACL can be set to public-read, and reads back so. Some
+	// stores have none, some take them and forget.
+	ACLs bool `json:"acls"`
+	// MD5ETags: the ETag of a PUT is the MD5 of its content, as S3's is without
+	// SSE-KMS and SSE-C.
+	MD5ETags bool `json:"md5_etags"`
+}
+
+// probeKey is below the prefix that clients never see.
 const probeKey = ".sluice/probe"
 
-// ProbeConditionalCreate finds out whether a store honours If-None-Match: * on
-// PUT: a second create must be refused and must leave the first one's content.
-// Stores that ignore the header answer success and overwrite, so this is tried,
-// not assumed.
-func ProbeConditionalCreate(ctx context.Context, s Store) (bool, error) {
-	if _, err := s.Delete(ctx, DeleteRequest{Key: probeKey}); err != nil {
-		return false, fmt.Errorf("probing conditional writes: %w", err)
+// Probe finds out what a store does, with a few requests on an object of its own.
+// An error says that nothing was learned: the store is down, or does not let its
+// keys write.
+func Probe(ctx context.Context, s Store) (Profile, error) {
+	var p Profile
+	steps := []func(context.Context, Store, *Profile) error{probeCreate, probeChecksums, probeACLs, probeGone}
+	for _, step := range steps {
+		if err := step(ctx, s, &p); err != nil {
+			return Profile{}, fmt.Errorf("probing the store with the object %s: %w", probeKey, err)
+		}
 	}
-	create := func(content string) error {
-		_, err := s.Put(ctx, PutRequest{
-			Key: probeKey, Body: bytes.NewReader([]byte(content)), Size: int64(len(content)), IfNoneMatch: true,
-		})
+	return p, nil
+}
+
+// unsupported tells whether a store refused because it does not know what was
+// asked. A denial counts: what can not be used is not there.
+func unsupported(err error) bool {
+	return errors.Is(err, ErrNotSupported) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrDenied)
+}
+
+func probePut(ctx context.Context, s Store, content string, change func(*PutRequest)) (*PutResult, error) {
+	r := PutRequest{Key: probeKey, Body: bytes.NewReader([]byte(content)), Size: int64(len(content)), Header: make(http.Header)}
+	change(&r)
+	return s.Put(ctx, r)
+}
+
+// probeCreate: a second create must be refused and must leave the first one's
+// content.
+func probeCreate(ctx context.Context, s Store, p *Profile) error {
+	if err := probeGone(ctx, s, p); err != nil {
 		return err
 	}
-	if err := create("first"); errors.Is(err, ErrNotSupported) || errors.Is(err, ErrInvalid) {
-		return false, nil
-	} else if err != nil {
-		return false, fmt.Errorf("probing conditional writes: %w", err)
+	first, err := probePut(ctx, s, "first", func(*PutRequest) {})
+	if err != nil {
+		return err
 	}
-	second := create("second")
+	sum := md5.Sum([]byte("first"))
+	p.MD5ETags = first.ETag == hex.EncodeToString(sum[:])
+	_, second := probePut(ctx, s, "second", func(r *PutRequest) { r.IfNoneMatch = true })
 	o, err := s.Get(ctx, GetRequest{Key: probeKey})
 	if err != nil {
-		return false, fmt.Errorf("probing conditional writes: %w", err)
+		return err
 	}
+	defer o.Body.Close()
 	content, err := io.ReadAll(o.Body)
-	o.Body.Close()
-	if err != nil {
-		return false, fmt.Errorf("probing conditional writes: %w", err)
+	p.ConditionalCreate = errors.Is(second, ErrPrecondition) && string(content) == "first"
+	return err
+}
+
+func probeChecksums(ctx context.Context, s Store, p *Profile) error {
+	const content = "third"
+	sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(content)))
+	_, err := probePut(ctx, s, content, func(r *PutRequest) {
+		r.Header.Set("X-Amz-Checksum-Crc32", base64.StdEncoding.EncodeToString(sum))
+	})
+	p.Checksums = err == nil
+	if unsupported(err) {
+		return nil
 	}
-	if _, err := s.Delete(ctx, DeleteRequest{Key: probeKey}); err != nil {
-		return false, fmt.Errorf("probing conditional writes: %w", err)
+	return err
+}
+
+func probeACLs(ctx context.Context, s Store, p *Profile) error {
+	acl := SubresourceRequest{
+		Op: "PutObjectAcl", Method: http.MethodPut, Key: probeKey,
+		Query: url.Values{"acl": {""}}, Header: http.Header{"X-Amz-Acl": {"public-read"}},
 	}
-	return errors.Is(second, ErrPrecondition) && string(content) == "first", nil
+	if _, err := s.ChangeSubresource(ctx, acl); err != nil {
+		if unsupported(err) {
+			return nil
+		}
+		return err
+	}
+	canned, err := CannedACL(ctx, s, probeKey)
+	p.ACLs = canned == "public-read"
+	return err
+}
+
+func probeGone(ctx context.Context, s Store, _ *Profile) error {
+	_, err := s.Delete(ctx, DeleteRequest{Key: probeKey})
+	return err
 }

@@ -11,6 +11,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -42,6 +43,13 @@ type Reader interface {
 
 	// ListUploads answers one page of the open uploads, by key, then upload id.
 	ListUploads(ctx context.Context, r ListUploadsRequest) (*UploadsPage, error)
+
+	// ListVersions answers one page of all versions, by key, newest first.
+	ListVersions(ctx context.Context, r ListVersionsRequest) (*VersionsPage, error)
+
+	// Subresource reads a document that hangs on the bucket or an object. One
+	// that was never set is an error with the store's own code (NoSuchTagSet).
+	Subresource(ctx context.Context, r SubresourceRequest) (*SubresourceResult, error)
 }
 
 // Store is an object store's bucket.
@@ -64,12 +72,13 @@ type Store interface {
 	// Delete removes an object. An absent key is a success.
 	Delete(ctx context.Context, r DeleteRequest) (*DeleteResult, error)
 
-	// DeleteMany removes up to 1,000 keys in one request. It answers one entry
-	// per key, in the order asked, with the key's own error; an error of the
-	// call itself says nothing about any key.
-	DeleteMany(ctx context.Context, keys []string) ([]DeleteResult, error)
+	// DeleteMany removes up to 1,000 objects or versions in one request. It
+	// answers one entry for each, in the order asked, with its own error; an
+	// error of the call itself says nothing about any of them.
+	DeleteMany(ctx context.Context, r DeleteManyRequest) ([]DeleteResult, error)
 
-	// Copy copies an object inside the bucket, on the server.
+	// Copy copies an object on the server. From a bucket of another service it is
+	// ErrNotSupported.
 	Copy(ctx context.Context, r CopyRequest) (*CopyResult, error)
 
 	// CreateUpload opens a multipart upload and answers its id.
@@ -78,7 +87,7 @@ type Store interface {
 	// UploadPart stores one part; the rules of Put hold for the body.
 	UploadPart(ctx context.Context, r PartRequest) (*PutResult, error)
 
-	// CopyPart stores a range of an object of the bucket as a part.
+	// CopyPart stores a range of an object as a part.
 	CopyPart(ctx context.Context, r CopyPartRequest) (*CopyResult, error)
 
 	// CompleteUpload turns the parts into the object. A failure reported in
@@ -87,12 +96,27 @@ type Store interface {
 
 	// AbortUpload drops an open upload. One that is not open is ErrNoUpload.
 	AbortUpload(ctx context.Context, key, uploadID string) error
+
+	// ChangeSubresource sets or removes a document that hangs on the bucket or
+	// an object.
+	ChangeSubresource(ctx context.Context, r SubresourceRequest) (*SubresourceResult, error)
+
+	// CreateBucket creates the bucket itself. Header holds X-Amz-Acl,
+	// X-Amz-Bucket-Object-Lock-Enabled and their like.
+	CreateBucket(ctx context.Context, header http.Header) error
+
+	// DeleteBucket removes the bucket, if it is empty.
+	DeleteBucket(ctx context.Context) error
 }
 
 // Info describes an object as one answer of a store described it.
 type Info struct {
-	Key          string
-	Size         int64     // bytes of the whole object, whatever range was asked for
+	Key  string
+	Size int64 // bytes of the whole object, whatever range or part was asked for
+	// Length and ContentRange are those of the answer's body, also where HEAD
+	// leaves the body out: of the range or the part that was asked for.
+	Length       int64
+	ContentRange string    // "bytes A-B/SIZE" of a range or a part, else ""
 	ETag         string    // without quotes; "…-N" marks N parts and is no hash of the content
 	LastModified time.Time // second precision, UTC
 	// Header holds the object's other headers under canonical names:
@@ -107,9 +131,7 @@ type Info struct {
 // Object is an open object.
 type Object struct {
 	Info
-	Body         io.ReadCloser
-	Length       int64  // bytes in Body
-	ContentRange string // "bytes A-B/SIZE" when Body is a range or a part, else ""
+	Body io.ReadCloser // Length bytes
 }
 
 // GetRequest asks for an object. The zero value of every field but Key means
@@ -150,20 +172,34 @@ type PutResult struct {
 type DeleteRequest struct {
 	Key       string
 	VersionID string
-	IfMatch   string // ETag without quotes
+	IfMatch   string      // ETag without quotes
+	Header    http.Header // X-Amz-Bypass-Governance-Retention, X-Amz-Mfa
 }
 
-// DeleteResult is the answer to Delete, and for one key of DeleteMany.
+// DeleteManyRequest asks to remove several objects.
+type DeleteManyRequest struct {
+	Objects []ObjectVersion
+	Header  http.Header // as in DeleteRequest
+}
+
+// ObjectVersion names an object, or one version of it.
+type ObjectVersion struct {
+	Key       string
+	VersionID string // "" for the object
+}
+
+// DeleteResult is the answer to Delete, and for one entry of DeleteMany.
 type DeleteResult struct {
 	Key          string
-	VersionID    string
-	DeleteMarker bool
-	Err          error // DeleteMany only: this key was not removed
+	VersionID    string // of the delete marker, or of the version that was removed
+	DeleteMarker bool   // one was made, or the removed version was one
+	Err          error  // DeleteMany only: this key was not removed
 }
 
-// CopyRequest asks for a server-side copy inside the bucket.
+// CopyRequest asks for a server-side copy.
 type CopyRequest struct {
 	Key             string
+	Source          Reader // the bucket that holds SourceKey; nil: this one
 	SourceKey       string
 	SourceVersionID string
 	// Header holds X-Amz-Metadata-Directive, X-Amz-Copy-Source-If-*, and the
@@ -245,6 +281,7 @@ type CopyPartRequest struct {
 	Key             string
 	UploadID        string
 	Number          int
+	Source          Reader // the bucket that holds SourceKey; nil: this one
 	SourceKey       string
 	SourceVersionID string
 	SourceRange     string // "bytes=A-B", "" for the whole object
@@ -318,4 +355,51 @@ type Upload struct {
 	UploadID     string
 	Initiated    time.Time
 	StorageClass string
+}
+
+// ListVersionsRequest asks for a page of all versions.
+type ListVersionsRequest struct {
+	Prefix, Delimiter          string
+	KeyMarker, VersionIDMarker string
+	MaxKeys                    int // 0–1,000
+}
+
+// VersionsPage is one page of versions.
+type VersionsPage struct {
+	Versions            []Version
+	Prefixes            []string
+	Truncated           bool
+	NextKeyMarker       string
+	NextVersionIDMarker string
+}
+
+// Version is one version of an object, or a delete marker, which has no size,
+// ETag or storage class.
+type Version struct {
+	ListedObject
+	VersionID    string
+	Latest       bool
+	DeleteMarker bool
+}
+
+// SubresourceRequest is about what hangs on a bucket or an object beside the
+// content: an ACL, tags, a policy, a lock, … The document is the client's and the
+// store's: nobody in between reads it.
+type SubresourceRequest struct {
+	Op     string // S3's name of the operation, for example "PutObjectAcl"
+	Method string
+	// Bucket is the bucket's name in documents (a policy's arn:aws:s3:::NAME/*);
+	// the store puts its own in its place, and back.
+	Bucket string
+	Key    string      // "" for the bucket's
+	Query  url.Values  // the sub-resource's name, and parameters
+	Header http.Header // X-Amz-Acl, X-Amz-Object-Attributes, Content-Type, …
+	Body   []byte
+}
+
+// SubresourceResult is the store's answer to it.
+type SubresourceResult struct {
+	Status int
+	Header http.Header // Content-Type, Last-Modified and X-Amz-*
+	Body   []byte
 }

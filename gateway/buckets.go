@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
@@ -36,30 +35,61 @@ func (c *call) location() error {
 	return nil
 }
 
-// listBuckets names the buckets the client may use.
-func (g *Gateway) listBuckets(c *call) error {
-	names := g.credentials[c.who.AccessKeyID].Buckets
-	if len(names) == 0 {
-		names = slices.Collect(maps.Keys(g.buckets))
+func (c *call) listVersions() error {
+	r, err := c.ListVersions()
+	if err != nil {
+		return err
 	}
-	buckets := make([]s3api.Bucket, 0, len(names))
-	for _, name := range slices.Sorted(slices.Values(names)) {
-		buckets = append(buckets, s3api.Bucket{Name: name, Created: time.Unix(0, 0).UTC()})
+	page, err := c.bucket.ListVersions(c.r.Context(), r.ListVersionsRequest)
+	if err != nil {
+		return err
 	}
-	s3api.WriteListBuckets(c.w, backends.Owner{ID: "sluice", DisplayName: "sluice"}, buckets)
+	s3api.WriteVersions(c.w, c.Request, r, page)
 	return nil
 }
 
-// createBucket lets a client that makes sure of its bucket go on; the buckets
-// themselves are the configuration's.
-func (g *Gateway) createBucket(c *call) error {
-	if g.buckets[c.Bucket] == nil {
-		return s3api.ErrorFor("AccessDenied", "Buckets are part of the gateway's configuration.")
-	}
-	if err := c.drain(); err != nil {
+// subresource passes a document on: reads from the primary, changes to both stores.
+func (c *call) subresource() error {
+	r, err := c.Subresource(c.r.Method, c.body)
+	if err != nil {
 		return err
 	}
-	c.w.Header().Set("Location", "/"+c.Bucket)
-	c.w.WriteHeader(http.StatusOK)
+	run := c.bucket.Subresource
+	if c.Op.Mutation() {
+		run = c.bucket.ChangeSubresource
+	}
+	result, err := run(c.r.Context(), r)
+	if err != nil {
+		return err
+	}
+	s3api.WriteSubresource(c.w, result)
+	return nil
+}
+
+// listBuckets names the buckets the client may use: those of the configuration,
+// and, under the wildcard, those of the old store.
+func (g *Gateway) listBuckets(c *call) error {
+	created := make(map[string]time.Time)
+	if any, ok := g.config.Buckets[wildcard]; ok {
+		found, err := g.stores[any.Old].ListBuckets(c.r.Context())
+		if err != nil {
+			return err
+		}
+		for _, b := range found {
+			created[b.Name] = b.Created
+		}
+	}
+	for name := range g.config.Buckets {
+		if name != wildcard {
+			created[name] = time.Unix(0, 0).UTC()
+		}
+	}
+	var buckets []s3api.Bucket
+	for _, name := range slices.Sorted(maps.Keys(created)) {
+		if !g.rightsOf(c.who, name).none {
+			buckets = append(buckets, s3api.Bucket{Name: name, Created: created[name]})
+		}
+	}
+	s3api.WriteListBuckets(c.w, backends.Owner{ID: "sluice", DisplayName: "sluice"}, buckets)
 	return nil
 }

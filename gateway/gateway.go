@@ -10,11 +10,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"sluice/backends"
 	"sluice/gateway/cache"
 	"sluice/gateway/config"
 	"sluice/gateway/journal"
@@ -27,7 +27,10 @@ import (
 // Gateway serves S3 on the buckets of a configuration. It is an http.Handler.
 type Gateway struct {
 	log         *slog.Logger
-	buckets     map[string]*mirror.Bucket
+	config      config.Config
+	state       *migrate.State
+	stores      map[string]*store
+	buckets     bucketSet
 	hosts       []string // that serve S3; none: every name does
 	credentials map[string]config.Credential
 	uploadKeys  [][]byte
@@ -43,9 +46,7 @@ type Gateway struct {
 func (g *Gateway) Run(ctx context.Context) error {
 	var rooms sync.WaitGroup
 	rooms.Go(func() { g.repairer.Run(ctx) })
-	for _, b := range g.buckets {
-		rooms.Go(func() { b.Run(ctx) })
-	}
+	rooms.Go(func() { g.buckets.run(ctx) })
 	rooms.Wait()
 	return g.journal.Close()
 }
@@ -90,9 +91,11 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request) error {
 // call is one request on its way: what is asked, of which bucket, by whom.
 type call struct {
 	*s3api.Request
+	g      *Gateway
 	w      http.ResponseWriter
 	r      *http.Request
 	who    *sigv4.Identity
+	rights rights
 	body   *sigv4.Body // reads to io.EOF only if everything promised about it holds
 	bucket *mirror.Bucket
 }
@@ -107,14 +110,35 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := g.allow(who, req); err != nil {
+	c := &call{Request: req, g: g, w: w, r: r, who: who, rights: g.rightsOf(who, req.Bucket)}
+	if err := c.allowed(); err != nil {
 		return err
 	}
-	body, err := who.Body(r)
-	if err != nil {
+	if c.body, err = who.Body(r); err != nil {
 		return err
 	}
-	return g.dispatch(&call{Request: req, w: w, r: r, who: who, body: body, bucket: g.buckets[req.Bucket]})
+	return g.bucketError(req.Bucket, g.run(c))
+}
+
+// run finds the bucket and runs the operation on it.
+func (g *Gateway) run(c *call) (err error) {
+	if c.Bucket != "" && c.Op != s3api.CreateBucket {
+		if c.bucket, err = g.buckets.get(c.r.Context(), c.Bucket); err != nil {
+			return err
+		}
+	}
+	return g.dispatch(c)
+}
+
+// bucketError is what a client is told when a bucket is not there. If its name is
+// in the configuration that is the operator's trouble, and clients hear of it as
+// of an outage.
+func (g *Gateway) bucketError(name string, err error) error {
+	if _, named := g.config.Buckets[name]; named || !errors.Is(err, backends.ErrNoBucket) {
+		return err
+	}
+	g.buckets.forget(name)
+	return s3api.ErrorFor("NoSuchBucket", "")
 }
 
 // bucketOf is the bucket that a host name carries in front of one of ours
@@ -130,23 +154,6 @@ func (g *Gateway) bucketOf(host string) string {
 		}
 	}
 	return ""
-}
-
-// allow decides whether a client may do what it asks. Keys below the reserved
-// prefix are Sluice's own and belong to nobody else.
-func (g *Gateway) allow(who *sigv4.Identity, req *s3api.Request) error {
-	denied := s3api.ErrorFor("AccessDenied", "")
-	if who.Anonymous || mirror.IsReserved(req.Key) {
-		return denied
-	}
-	allowed := g.credentials[who.AccessKeyID].Buckets
-	if req.Bucket != "" && len(allowed) > 0 && !slices.Contains(allowed, req.Bucket) {
-		return denied
-	}
-	if req.Bucket != "" && g.buckets[req.Bucket] == nil && req.Op != s3api.CreateBucket {
-		return s3api.ErrorFor("NoSuchBucket", "")
-	}
-	return nil
 }
 
 // dispatch runs the operation.
@@ -191,10 +198,14 @@ func (g *Gateway) dispatch(c *call) error {
 	case s3api.CreateBucket:
 		return g.createBucket(c)
 	case s3api.DeleteBucket:
-		return s3api.ErrorFor("AccessDenied", "The bucket is part of the gateway's configuration.")
-	default:
+		return g.deleteBucket(c)
+	case s3api.ListObjectVersions:
+		return c.listVersions()
+	}
+	if !c.Op.Implemented() {
 		return s3api.ErrorFor("NotImplemented", string(c.Op)+" is not implemented.")
 	}
+	return c.subresource()
 }
 
 // s3Error is what a client is told of err.
@@ -220,5 +231,7 @@ func (g *Gateway) Cache() *cache.Cache { return g.cache }
 // Repairer settles what writes left behind.
 func (g *Gateway) Repairer() *migrate.Repairer { return g.repairer }
 
-// Bucket is the bucket that clients know by name, or nil.
-func (g *Gateway) Bucket(name string) *mirror.Bucket { return g.buckets[name] }
+// Bucket is the bucket that clients know by name.
+func (g *Gateway) Bucket(ctx context.Context, name string) (*mirror.Bucket, error) {
+	return g.buckets.get(ctx, name)
+}

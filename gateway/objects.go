@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -123,14 +122,15 @@ func (c *call) copyObject() error {
 	if err != nil {
 		return err
 	}
-	return c.copy(r.SourceBucket, r.SourceKey, func() (*backends.CopyResult, error) {
-		return c.bucket.Copy(c.r.Context(), r.CopyRequest)
+	return c.copy(r.SourceBucket, r.SourceKey, func(from *mirror.Bucket) (*backends.CopyResult, error) {
+		return c.bucket.Copy(c.r.Context(), from, r.CopyRequest)
 	})
 }
 
 // copy answers an operation that copies on the stores' own servers.
-func (c *call) copy(sourceBucket, sourceKey string, run func() (*backends.CopyResult, error)) error {
-	if err := c.allowSource(sourceBucket, sourceKey); err != nil {
+func (c *call) copy(sourceBucket, sourceKey string, run func(from *mirror.Bucket) (*backends.CopyResult, error)) error {
+	from, err := c.source(sourceBucket, sourceKey)
+	if err != nil {
 		return err
 	}
 	if err := c.drain(); err != nil {
@@ -138,7 +138,7 @@ func (c *call) copy(sourceBucket, sourceKey string, run func() (*backends.CopyRe
 	}
 	body := keepAlive(c.w, c.r, c.body)
 	body.begin()
-	result, err := run()
+	result, err := run(from)
 	body.stop()
 	if err != nil {
 		return err
@@ -147,15 +147,16 @@ func (c *call) copy(sourceBucket, sourceKey string, run func() (*backends.CopyRe
 	return nil
 }
 
-// allowSource decides whether a copy may read its source.
-func (c *call) allowSource(bucket, key string) error {
-	switch {
-	case mirror.IsReserved(key):
-		return s3api.ErrorFor("AccessDenied", "")
-	case bucket != c.Bucket:
-		return s3api.ErrorFor("NotImplemented", "A copy from another bucket is not implemented.")
+// source opens the bucket a copy reads from, if the client may read the key there.
+func (c *call) source(bucket, key string) (*mirror.Bucket, error) {
+	if !c.g.rightsOf(c.who, bucket).mayUse(key) {
+		return nil, s3api.ErrorFor("AccessDenied", "")
 	}
-	return nil
+	if bucket == c.Bucket {
+		return c.bucket, nil
+	}
+	from, err := c.g.buckets.get(c.r.Context(), bucket)
+	return from, c.g.bucketError(bucket, err)
 }
 
 // drain reads the body of a request that should have none, so that what its
@@ -188,12 +189,7 @@ func (c *call) deleteObjects() error {
 	if err != nil {
 		return err
 	}
-	for _, version := range r.VersionIDs {
-		if version != "" && version != "null" {
-			return s3api.ErrorFor("NotImplemented", "DeleteObjects of versions is not implemented.")
-		}
-	}
-	results, err := deleteKeys(c.r.Context(), c.bucket, r.Keys)
+	results, err := c.deleteMany(r.DeleteManyRequest)
 	if err != nil {
 		return err
 	}
@@ -201,29 +197,31 @@ func (c *call) deleteObjects() error {
 	return nil
 }
 
-// deleteKeys deletes each key once, and answers for every key asked for.
-func deleteKeys(ctx context.Context, b *mirror.Bucket, keys []string) ([]backends.DeleteResult, error) {
-	first := make(map[string]int, len(keys)) // index in unique
-	var unique []string
-	for _, key := range keys {
-		if _, seen := first[key]; !seen && !mirror.IsReserved(key) {
-			first[key] = len(unique)
-			unique = append(unique, key)
+// deleteMany deletes what the client may delete, each once, and answers for all
+// that was asked.
+func (c *call) deleteMany(r backends.DeleteManyRequest) ([]backends.DeleteResult, error) {
+	place := make(map[backends.ObjectVersion]int, len(r.Objects)) // among the allowed
+	allowed := r
+	allowed.Objects = nil
+	for _, o := range r.Objects {
+		if _, seen := place[o]; !seen && c.rights.mayUse(o.Key) {
+			place[o] = len(allowed.Objects)
+			allowed.Objects = append(allowed.Objects, o)
 		}
 	}
 	var done []backends.DeleteResult
-	if len(unique) > 0 {
+	if len(allowed.Objects) > 0 {
 		var err error
-		if done, err = b.DeleteMany(ctx, unique); err != nil {
+		if done, err = c.bucket.DeleteMany(c.r.Context(), allowed); err != nil {
 			return nil, err
 		}
 	}
-	results := make([]backends.DeleteResult, len(keys))
-	for i, key := range keys {
-		if j, ok := first[key]; ok {
+	results := make([]backends.DeleteResult, len(r.Objects))
+	for i, o := range r.Objects {
+		if j, ok := place[o]; ok {
 			results[i] = done[j]
 		} else {
-			results[i] = backends.DeleteResult{Key: key, Err: s3api.ErrorFor("AccessDenied", "")}
+			results[i] = backends.DeleteResult{Key: o.Key, Err: s3api.ErrorFor("AccessDenied", "")}
 		}
 	}
 	return results, nil

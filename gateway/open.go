@@ -1,12 +1,16 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"os"
+	"sync"
 	"time"
 
 	"sluice/backends"
@@ -38,26 +42,27 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	})
 	m := c.Migration.Mirror
 	g := &Gateway{
-		log: log, cache: memory, requests: make(chan struct{}, c.Limits.Requests),
-		buckets: make(map[string]*mirror.Bucket),
+		log: log, cache: memory, requests: make(chan struct{}, c.Limits.Requests), config: c, state: state,
+		buckets: bucketSet{open: make(map[string]*openBucket)},
 		journal: journal.New(records, journal.Options{
 			Limit: m.MaxPending, Quarantine: time.Duration(m.Quarantine),
 			Changed: func(k journal.Key) { memory.Remove(cache.Key(k)) },
 		}),
 	}
-	g.identify(c)
-	if err := g.openBuckets(ctx, c, state); err != nil {
+	g.identify()
+	if err := g.openBuckets(ctx); err != nil {
 		return nil, errors.Join(err, g.journal.Close())
 	}
 	g.repairer = &migrate.Repairer{
-		Journal: g.journal, Buckets: g.buckets, Log: log,
+		Journal: g.journal, Bucket: g.bucketToRepair, Log: log,
 		Workers: c.Migration.Backfill.Workers, Timeout: time.Hour,
 	}
 	return g, nil
 }
 
 // identify sets up who may sign requests and what for.
-func (g *Gateway) identify(c config.Config) {
+func (g *Gateway) identify() {
+	c := g.config
 	g.credentials = make(map[string]config.Credential, len(c.Credentials))
 	for _, k := range c.Credentials {
 		g.credentials[k.AccessKeyID] = k
@@ -75,21 +80,27 @@ func (g *Gateway) identify(c config.Config) {
 	}
 }
 
-func (g *Gateway) openBuckets(ctx context.Context, c config.Config, state *migrate.State) error {
-	stores := make(map[string]backends.Store, len(c.Stores))
-	for name, s := range c.Stores {
-		store, err := openStore(ctx, name, s)
+// openBuckets opens the stores, what they were seen to do, and the buckets that
+// have a name.
+func (g *Gateway) openBuckets(ctx context.Context) error {
+	g.stores = make(map[string]*store, len(g.config.Stores))
+	for name, s := range g.config.Stores {
+		opened, err := openStore(ctx, name, s)
 		if err != nil {
 			return err
 		}
-		stores[name] = store
+		g.stores[name] = &store{Store: opened}
 	}
-	for name, b := range c.Buckets {
-		bucket, err := g.openBucket(ctx, name, stores[b.Old], stores[b.New], c, state)
+	for name, b := range g.config.Buckets {
+		if name == wildcard {
+			g.buckets.find = g.findBucket
+			continue
+		}
+		bucket, err := g.openBucket(ctx, name, b)
 		if err != nil {
 			return fmt.Errorf("bucket %s: %w", name, err)
 		}
-		g.buckets[name] = bucket
+		g.buckets.add(bucket)
 	}
 	return nil
 }
@@ -103,24 +114,67 @@ func openStore(ctx context.Context, name string, s config.Store) (*s3.Store, err
 	})
 }
 
+// store is a configured store. Without a bucket of its own it holds any, under the
+// names that clients use.
+type store struct {
+	*s3.Store
+
+	mu     sync.Mutex
+	probed bool
+}
+
+// bucket is the store's bucket for one that clients know by name.
+func (g *Gateway) bucket(storeName, name string) *s3.Store {
+	if g.config.Stores[storeName].Bucket != "" {
+		return g.stores[storeName].Store
+	}
+	return g.stores[storeName].WithBucket(name)
+}
+
+// profile is what a store was seen to do: tried once after each start, on the first
+// bucket of it that is opened, and remembered for the starts at which it is down.
+func (g *Gateway) profile(ctx context.Context, name string, bucket *s3.Store) backends.Profile {
+	s := g.stores[name]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.probed {
+		return g.state.Profile(name)
+	}
+	p, err := backends.Probe(ctx, bucket)
+	if err == nil {
+		err = g.state.SetProfile(name, p)
+		s.probed = true
+	}
+	if err != nil {
+		g.log.Warn("it could not be tried what the store supports; what was seen earlier counts", "store", name, "error", err)
+		return g.state.Profile(name)
+	}
+	g.log.Info("store tried", "store", name, "conditional_create", p.ConditionalCreate, "checksums", p.Checksums,
+		"acls", p.ACLs, "md5_etags", p.MD5ETags)
+	return p
+}
+
 // openBucket finds out where a bucket is in its migration. A bucket seen for the
 // first time with two stores starts mirroring: new must be proven empty, or every
 // key counts as dirty and is read from old alone (R11).
-func (g *Gateway) openBucket(ctx context.Context, name string, old, new backends.Store, c config.Config, state *migrate.State) (*mirror.Bucket, error) {
-	m := c.Migration.Mirror
+func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) (*mirror.Bucket, error) {
+	m := g.config.Migration.Mirror
+	old := g.bucket(b.Old, name)
 	o := mirror.Options{
 		SyncTimeout: time.Duration(m.SyncTimeout), StoreTimeout: time.Duration(m.StoreTimeout),
 		FailOnSecondary: m.OnSecondaryError == "fail", ReadPrimary: m.Reads == "primary",
-		CopyWorkers: c.Migration.Backfill.Workers, UploadKeys: g.uploadKeys,
+		CopyWorkers: g.config.Migration.Backfill.Workers, UploadKeys: g.uploadKeys,
+		Old: g.profile(ctx, b.Old, old), Versioned: versioned(ctx, old),
 	}
-	phase, known := state.Phase(name)
-	if new == nil {
+	phase, known := g.state.Phase(name)
+	if b.New == "" {
 		if known && phase.Name != mirror.Passthrough {
 			return nil, fmt.Errorf("it is %s by the state directory, but the configuration gives it no new store: "+
 				"put the store back", phase.Name)
 		}
 		return mirror.New(name, old, nil, mirror.Phase{Name: mirror.Passthrough}, g.journal, g.cache, g.log, o), nil
 	}
+	new := g.bucket(b.New, name)
 	if !known {
 		// Nothing was acknowledged on a bucket without a record, so an empty
 		// new store proves that whatever it holds later came through here.
@@ -129,7 +183,7 @@ func (g *Gateway) openBucket(ctx context.Context, name string, old, new backends
 			return nil, err
 		}
 		phase = mirror.Phase{Name: mirror.Mirroring, Epoch: 1, Baseline: empty}
-		if err := state.SetPhase(name, phase); err != nil {
+		if err := g.state.SetPhase(name, phase); err != nil {
 			return nil, err
 		}
 	}
@@ -137,11 +191,15 @@ func (g *Gateway) openBucket(ctx context.Context, name string, old, new backends
 		g.log.Warn("the new store was not empty when mirroring started: reads ask the old store alone",
 			"bucket", name, "store", new.Name())
 	}
-	conditional, err := backends.ProbeConditionalCreate(ctx, new)
-	if err != nil {
-		g.log.Warn("the new store could not be probed for conditional writes; copies go without them",
-			"bucket", name, "store", new.Name(), "error", err)
-	}
-	o.ConditionalCreate = conditional && err == nil
+	o.New = g.profile(ctx, b.New, new)
 	return mirror.New(name, old, new, phase, g.journal, g.cache, g.log, o), nil
+}
+
+// versioned tells whether a store's bucket keeps versions, or once did. A store
+// that does not say is found out by its answers.
+func versioned(ctx context.Context, s *s3.Store) bool {
+	answer, err := s.Subresource(ctx, backends.SubresourceRequest{
+		Op: "GetBucketVersioning", Method: http.MethodGet, Query: url.Values{"versioning": {""}},
+	})
+	return err == nil && bytes.Contains(answer.Body, []byte("<Status>"))
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"sluice/backends"
+	"sluice/gateway/mirror"
 	"sluice/gateway/s3api"
 )
 
@@ -39,8 +40,8 @@ func (c *call) copyPart() error {
 	if err != nil {
 		return err
 	}
-	return c.copy(r.SourceBucket, r.SourceKey, func() (*backends.CopyResult, error) {
-		return c.bucket.CopyPart(c.r.Context(), r.CopyPartRequest)
+	return c.copy(r.SourceBucket, r.SourceKey, func(from *mirror.Bucket) (*backends.CopyResult, error) {
+		return c.bucket.CopyPart(c.r.Context(), from, r.CopyPartRequest)
 	})
 }
 

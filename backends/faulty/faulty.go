@@ -221,12 +221,12 @@ func (s *Store) Delete(ctx context.Context, r backends.DeleteRequest) (*backends
 }
 
 // DeleteMany removes objects.
-func (s *Store) DeleteMany(ctx context.Context, keys []string) ([]backends.DeleteResult, error) {
+func (s *Store) DeleteMany(ctx context.Context, r backends.DeleteManyRequest) ([]backends.DeleteResult, error) {
 	f, err := s.begin(ctx, "DeleteObjects", "")
 	if err != nil {
 		return nil, err
 	}
-	return answer(f, func() ([]backends.DeleteResult, error) { return s.Store.DeleteMany(ctx, keys) })
+	return answer(f, func() ([]backends.DeleteResult, error) { return s.Store.DeleteMany(ctx, r) })
 }
 
 // Copy copies an object.
@@ -247,4 +247,14 @@ func (s *Store) UploadPart(ctx context.Context, r backends.PartRequest) (*backen
 // CompleteUpload completes an upload.
 func (s *Store) CompleteUpload(ctx context.Context, r backends.CompleteRequest) (*backends.PutResult, error) {
 	return do(ctx, s, "CompleteMultipartUpload", r.Key, func() (*backends.PutResult, error) { return s.Store.CompleteUpload(ctx, r) })
+}
+
+// Subresource reads a document.
+func (s *Store) Subresource(ctx context.Context, r backends.SubresourceRequest) (*backends.SubresourceResult, error) {
+	return do(ctx, s, r.Op, r.Key, func() (*backends.SubresourceResult, error) { return s.Store.Subresource(ctx, r) })
+}
+
+// ChangeSubresource sets or removes one.
+func (s *Store) ChangeSubresource(ctx context.Context, r backends.SubresourceRequest) (*backends.SubresourceResult, error) {
+	return do(ctx, s, r.Op, r.Key, func() (*backends.SubresourceResult, error) { return s.Store.ChangeSubresource(ctx, r) })
 }

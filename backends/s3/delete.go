@@ -1,9 +1,11 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"encoding/xml"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"unicode/utf8"
@@ -15,7 +17,10 @@ import (
 func (s *Store) Delete(ctx context.Context, r backends.DeleteRequest) (*backends.DeleteResult, error) {
 	req := &request{
 		op: "DeleteObject", method: http.MethodDelete, key: r.Key, mutation: true,
-		query: make(url.Values), header: make(http.Header),
+		query: make(url.Values), header: maps.Clone(r.Header),
+	}
+	if req.header == nil {
+		req.header = make(http.Header)
 	}
 	if r.VersionID != "" {
 		req.query.Set("versionId", r.VersionID)
@@ -42,43 +47,47 @@ type deleteXML struct {
 }
 
 type objectXML struct {
-	Key string
+	Key       string
+	VersionID string `xml:"VersionId,omitempty"`
 }
 
 type deleteResultXML struct {
 	Deleted []struct {
 		Key                   string
+		VersionID             string `xml:"VersionId"`
 		DeleteMarker          bool
 		DeleteMarkerVersionID string `xml:"DeleteMarkerVersionId"`
 	}
 	Error []struct {
 		Key, Code, Message string
+		VersionID          string `xml:"VersionId"`
 	}
 }
 
-// DeleteMany removes up to 1,000 objects. Keys that XML can not name are deleted
-// one by one.
-func (s *Store) DeleteMany(ctx context.Context, keys []string) ([]backends.DeleteResult, error) {
-	results := make([]backends.DeleteResult, len(keys))
-	index := make(map[string][]int, len(keys))
-	var named, unnamed []string
-	for i, key := range keys {
-		results[i].Key = key
-		if index[key] == nil && nameable(key) {
-			named = append(named, key)
-		} else if index[key] == nil {
-			unnamed = append(unnamed, key)
+// DeleteMany removes up to 1,000 objects. Those whose keys XML can not name are
+// deleted one by one.
+func (s *Store) DeleteMany(ctx context.Context, r backends.DeleteManyRequest) ([]backends.DeleteResult, error) {
+	results := make([]backends.DeleteResult, len(r.Objects))
+	index := make(map[backends.ObjectVersion][]int, len(r.Objects))
+	var named, unnamed []backends.ObjectVersion
+	for i, o := range r.Objects {
+		results[i].Key = o.Key
+		if index[o] == nil && nameable(o.Key) {
+			named = append(named, o)
+		} else if index[o] == nil {
+			unnamed = append(unnamed, o)
 		}
-		index[key] = append(index[key], i)
+		index[o] = append(index[o], i)
 	}
 	if len(named) > 0 {
-		if err := s.deleteNamed(ctx, named, results, index); err != nil {
+		r.Objects = named
+		if err := s.deleteNamed(ctx, r, results, index); err != nil {
 			return nil, err
 		}
 	}
-	for _, key := range unnamed {
-		_, err := s.Delete(ctx, backends.DeleteRequest{Key: key})
-		for _, i := range index[key] {
+	for _, o := range unnamed {
+		_, err := s.Delete(ctx, backends.DeleteRequest{Key: o.Key, VersionID: o.VersionID, Header: r.Header})
+		for _, i := range index[o] {
 			results[i].Err = err
 		}
 	}
@@ -98,14 +107,19 @@ func nameable(key string) bool {
 	return utf8.ValidString(key)
 }
 
-// deleteNamed sends one request for the keys and notes each one's answer where
+// deleteNamed sends one request for the objects and notes each one's answer where
 // index says.
-func (s *Store) deleteNamed(ctx context.Context, keys []string, results []backends.DeleteResult, index map[string][]int) error {
-	body := deleteXML{Objects: make([]objectXML, len(keys))}
-	for i, key := range keys {
-		body.Objects[i].Key = key
+func (s *Store) deleteNamed(
+	ctx context.Context, r backends.DeleteManyRequest,
+	results []backends.DeleteResult, index map[backends.ObjectVersion][]int,
+) error {
+	body := deleteXML{Objects: make([]objectXML, len(r.Objects))}
+	for i, o := range r.Objects {
+		body.Objects[i] = objectXML{o.Key, o.VersionID}
 	}
-	req := &request{op: "DeleteObjects", method: http.MethodPost, query: url.Values{"delete": {""}}, mutation: true}
+	req := &request{
+		op: "DeleteObjects", method: http.MethodPost, query: url.Values{"delete": {""}}, header: r.Header, mutation: true,
+	}
 	if err := req.withXML(body); err != nil {
 		return err
 	}
@@ -113,30 +127,32 @@ func (s *Store) deleteNamed(ctx context.Context, keys []string, results []backen
 	if err := s.doXML(ctx, req, "DeleteResult", &answer); err != nil {
 		return err
 	}
-	answered := make(map[string]bool, len(keys))
+	answered := make(map[backends.ObjectVersion]bool, len(r.Objects))
 	for _, d := range answer.Deleted {
-		answered[d.Key] = true
-		for _, i := range index[d.Key] {
-			results[i].DeleteMarker, results[i].VersionID = d.DeleteMarker, d.DeleteMarkerVersionID
+		o := backends.ObjectVersion{Key: d.Key, VersionID: d.VersionID}
+		answered[o] = true
+		for _, i := range index[o] {
+			results[i].DeleteMarker, results[i].VersionID = d.DeleteMarker, cmp.Or(d.DeleteMarkerVersionID, d.VersionID)
 		}
 	}
 	for _, e := range answer.Error {
-		answered[e.Key] = true
+		o := backends.ObjectVersion{Key: e.Key, VersionID: e.VersionID}
+		answered[o] = true
 		err := s.mapError(&request{op: req.op, key: e.Key, mutation: true}, &http.Response{StatusCode: http.StatusOK},
 			errorXML{Code: e.Code, Message: e.Message})
 		if errors.Is(err, backends.ErrNotFound) {
 			continue
 		}
-		for _, i := range index[e.Key] {
+		for _, i := range index[o] {
 			results[i].Err = err
 		}
 	}
-	for _, key := range keys {
-		if answered[key] {
+	for _, o := range r.Objects {
+		if answered[o] {
 			continue
 		}
-		for _, i := range index[key] {
-			results[i].Err = s.fail(&request{op: req.op, key: key}, errors.New("the answer does not name the key"), true)
+		for _, i := range index[o] {
+			results[i].Err = s.fail(&request{op: req.op, key: o.Key}, errors.New("the answer does not name the key"), true)
 		}
 	}
 	return nil

@@ -77,8 +77,9 @@ func (s *Store) mapError(r *request, resp *http.Response, e errorXML) error {
 	}
 }
 
-// kindOf is the kind of an answer by its status. Without an S3 code a 404 is some
-// proxy's page: no proof of anything.
+// kindOf is the kind of an answer by its status. A 404 without an S3 code is some
+// proxy's page; with one that codes does not know it is about something else than
+// the key (NoSuchTagSet). Neither proves anything of the key.
 func kindOf(status int, code string) error {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
@@ -93,8 +94,6 @@ func kindOf(status int, code string) error {
 		return backends.ErrSlowDown
 	case http.StatusNotImplemented, http.StatusMethodNotAllowed:
 		return backends.ErrNotSupported
-	case http.StatusNotFound:
-		return backends.ErrUnavailable
 	}
 	if status >= 400 && status < 500 && code != "" {
 		return backends.ErrInvalid

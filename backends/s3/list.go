@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"net/http"
 	"net/url"
@@ -26,6 +27,13 @@ type listXML struct {
 }
 
 type ownerXML struct{ ID, DisplayName string }
+
+func (o *ownerXML) owner() *backends.Owner {
+	if o == nil {
+		return nil
+	}
+	return &backends.Owner{ID: o.ID, DisplayName: o.DisplayName}
+}
 
 type prefixXML struct{ Prefix string }
 
@@ -84,9 +92,7 @@ func (l *listXML) page() (*backends.ListPage, error) {
 		page.Objects[i] = backends.ListedObject{
 			Key: decode(c.Key), Size: c.Size, ETag: unquote(c.ETag), LastModified: c.LastModified, StorageClass: c.StorageClass,
 		}
-		if c.Owner != nil {
-			page.Objects[i].Owner = &backends.Owner{ID: c.Owner.ID, DisplayName: c.Owner.DisplayName}
-		}
+		page.Objects[i].Owner = c.Owner.owner()
 	}
 	for _, p := range l.CommonPrefixes {
 		page.Prefixes = append(page.Prefixes, decode(p.Prefix))
@@ -107,4 +113,72 @@ func decoder(encoding string, err *error) func(string) string {
 		}
 		return decoded
 	}
+}
+
+type versionXML struct {
+	Key, ETag, StorageClass string
+	VersionID               string `xml:"VersionId"`
+	IsLatest                bool
+	Size                    int64
+	LastModified            time.Time
+	Owner                   *ownerXML
+}
+
+// versionsXML keeps versions and delete markers in the order of the document,
+// which is the order of the listing.
+type versionsXML struct {
+	EncodingType        string
+	IsTruncated         bool
+	NextKeyMarker       string
+	NextVersionIDMarker string `xml:"NextVersionIdMarker"`
+	CommonPrefixes      []prefixXML
+	Entries             []versionEntryXML `xml:",any"`
+}
+
+// versionEntryXML is a Version or a DeleteMarker; what else the document holds
+// comes out empty.
+type versionEntryXML struct {
+	XMLName xml.Name
+	versionXML
+}
+
+// ListVersions answers one page of versions.
+func (s *Store) ListVersions(ctx context.Context, r backends.ListVersionsRequest) (*backends.VersionsPage, error) {
+	req := &request{
+		op: "ListObjectVersions", method: http.MethodGet,
+		query: url.Values{"versions": {""}, "encoding-type": {"url"}, "max-keys": {strconv.Itoa(r.MaxKeys)}},
+	}
+	set(req.query, "prefix", r.Prefix)
+	set(req.query, "delimiter", r.Delimiter)
+	set(req.query, "key-marker", r.KeyMarker)
+	set(req.query, "version-id-marker", r.VersionIDMarker)
+	var answer versionsXML
+	if err := s.doXML(ctx, req, "ListVersionsResult", &answer); err != nil {
+		return nil, err
+	}
+	var err error
+	decode := decoder(answer.EncodingType, &err)
+	page := &backends.VersionsPage{
+		Truncated: answer.IsTruncated, NextKeyMarker: decode(answer.NextKeyMarker), NextVersionIDMarker: answer.NextVersionIDMarker,
+	}
+	for _, e := range answer.Entries {
+		marker := e.XMLName.Local == "DeleteMarker"
+		if !marker && e.XMLName.Local != "Version" {
+			continue
+		}
+		page.Versions = append(page.Versions, backends.Version{
+			ListedObject: backends.ListedObject{
+				Key: decode(e.Key), Size: e.Size, ETag: unquote(e.ETag), LastModified: e.LastModified,
+				StorageClass: e.StorageClass, Owner: e.Owner.owner(),
+			},
+			VersionID: e.VersionID, Latest: e.IsLatest, DeleteMarker: marker,
+		})
+	}
+	for _, p := range answer.CommonPrefixes {
+		page.Prefixes = append(page.Prefixes, decode(p.Prefix))
+	}
+	if err != nil {
+		return nil, s.fail(req, err, false)
+	}
+	return page, nil
 }

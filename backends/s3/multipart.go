@@ -58,7 +58,7 @@ func (s *Store) CopyPart(ctx context.Context, r backends.CopyPartRequest) (*back
 	if r.SourceRange != "" {
 		req.header.Set("X-Amz-Copy-Source-Range", r.SourceRange)
 	}
-	return s.copy(ctx, req, r.SourceKey, r.SourceVersionID, "CopyPartResult")
+	return s.copy(ctx, req, r.Source, r.SourceKey, r.SourceVersionID, "CopyPartResult")
 }
 
 type completeXML struct {

@@ -23,11 +23,7 @@ func (s *Store) Get(ctx context.Context, r backends.GetRequest) (*backends.Objec
 	}
 	info := newInfo(r.Key, resp)
 	o := &backends.Object{
-		Info: *info, Length: resp.ContentLength,
-		Body: &wholeBody{ReadCloser: resp.Body, ctx: ctx, left: resp.ContentLength},
-	}
-	if resp.StatusCode == http.StatusPartialContent {
-		o.ContentRange = resp.Header.Get("Content-Range")
+		Info: *info, Body: &wholeBody{ReadCloser: resp.Body, ctx: ctx, left: resp.ContentLength},
 	}
 	if o.Length < 0 {
 		resp.Body.Close()
@@ -92,12 +88,16 @@ func readRequest(op, method string, r backends.GetRequest) *request {
 // newInfo describes an object from an answer's headers.
 func newInfo(key string, resp *http.Response) *backends.Info {
 	info := &backends.Info{
-		Key: key, Size: resp.ContentLength, ETag: unquote(resp.Header.Get("ETag")), Header: make(http.Header),
+		Key: key, Size: resp.ContentLength, Length: resp.ContentLength,
+		ETag: unquote(resp.Header.Get("ETag")), Header: make(http.Header),
 	}
 	info.LastModified, _ = http.ParseTime(resp.Header.Get("Last-Modified"))
-	if _, total, ok := strings.Cut(resp.Header.Get("Content-Range"), "/"); ok {
-		if n, err := strconv.ParseInt(total, 10, 64); err == nil {
-			info.Size = n
+	if resp.StatusCode == http.StatusPartialContent {
+		info.ContentRange = resp.Header.Get("Content-Range")
+		if _, total, ok := strings.Cut(info.ContentRange, "/"); ok {
+			if n, err := strconv.ParseInt(total, 10, 64); err == nil {
+				info.Size = n
+			}
 		}
 	}
 	for name, values := range resp.Header {
@@ -203,10 +203,10 @@ func resultHeader(resp *http.Response) http.Header {
 	return h
 }
 
-// Copy copies an object inside the bucket.
+// Copy copies an object on the server.
 func (s *Store) Copy(ctx context.Context, r backends.CopyRequest) (*backends.CopyResult, error) {
 	req := &request{op: "CopyObject", method: http.MethodPut, key: r.Key, mutation: true, header: maps.Clone(r.Header)}
-	return s.copy(ctx, req, r.SourceKey, r.SourceVersionID, "CopyObjectResult")
+	return s.copy(ctx, req, r.Source, r.SourceKey, r.SourceVersionID, "CopyObjectResult")
 }
 
 type copyResultXML struct {
@@ -214,11 +214,24 @@ type copyResultXML struct {
 	LastModified time.Time
 }
 
-func (s *Store) copy(ctx context.Context, req *request, sourceKey, version, root string) (*backends.CopyResult, error) {
+func (s *Store) copy(
+	ctx context.Context, req *request, from backends.Reader, sourceKey, version, root string,
+) (*backends.CopyResult, error) {
+	bucket := s.bucket
+	if from != nil {
+		other, ok := from.(*Store)
+		if !ok || other.endpoint.Host != s.endpoint.Host {
+			return nil, &backends.Error{
+				Store: s.name, Op: req.op, Key: req.key, Kind: backends.ErrNotSupported,
+				Message: "the source is in a bucket of another service",
+			}
+		}
+		bucket = other.bucket
+	}
 	if req.header == nil {
 		req.header = make(http.Header)
 	}
-	source := encodePath("/" + s.bucket + "/" + sourceKey)
+	source := encodePath("/" + bucket + "/" + sourceKey)
 	if version != "" {
 		source += "?versionId=" + url.QueryEscape(version)
 	}

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
@@ -205,21 +206,26 @@ func (s *Store) readXML(r *request, resp *http.Response, root string, v any) err
 	}
 }
 
-// withXML puts an XML body into the request, with the hashes S3 asks for.
+// withXML puts an XML body into the request.
 func (r *request) withXML(v any) error {
 	raw, err := xml.Marshal(v)
 	if err != nil {
 		return err
 	}
+	r.withDocument(raw)
+	r.header.Set("Content-Type", "application/xml")
+	return nil
+}
+
+// withDocument puts a small body into the request, with the hashes S3 asks for.
+func (r *request) withDocument(raw []byte) {
 	sum, md := sha256.Sum256(raw), md5.Sum(raw)
-	r.body, r.size, r.sha256 = strings.NewReader(string(raw)), int64(len(raw)), hex.EncodeToString(sum[:])
+	r.body, r.size, r.sha256 = bytes.NewReader(raw), int64(len(raw)), hex.EncodeToString(sum[:])
 	r.header = maps.Clone(r.header)
 	if r.header == nil {
 		r.header = make(http.Header)
 	}
-	r.header.Set("Content-Type", "application/xml")
 	r.header.Set("Content-Md5", base64.StdEncoding.EncodeToString(md[:]))
-	return nil
 }
 
 // fail is the error of a request that got no usable answer.

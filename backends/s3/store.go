@@ -12,7 +12,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -159,6 +158,14 @@ func (s *Store) findRegion(ctx context.Context) (string, error) {
 	return s.region, nil
 }
 
+// WithBucket is the store with another bucket of the same service. It shares the
+// connections and the keys.
+func (s *Store) WithBucket(name string) *Store {
+	other := *s
+	other.bucket = name
+	return &other
+}
+
 // Name is the store's name in the configuration.
 func (s *Store) Name() string { return s.name }
 
@@ -167,17 +174,4 @@ func (s *Store) Close() {
 	if t, ok := s.transport.(*http.Transport); ok {
 		t.CloseIdleConnections()
 	}
-}
-
-// CreateBucket creates the bucket unless it is ours already.
-func (s *Store) CreateBucket(ctx context.Context) error {
-	resp, err := s.do(ctx, &request{op: "CreateBucket", method: http.MethodPut, mutation: true})
-	var e *backends.Error
-	if errors.As(err, &e) && e.Code == "BucketAlreadyOwnedByYou" {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return resp.Body.Close()
 }

@@ -116,7 +116,7 @@ func roundTripKeys(t *testing.T, s backends.Store, keys []string) {
 	if got := list(t, s, backends.ListRequest{MaxKeys: 3}); !slices.Equal(got, keys) {
 		t.Errorf("listed: %q\nwant: %q", got, keys)
 	}
-	results, err := s.DeleteMany(t.Context(), keys)
+	results, err := s.DeleteMany(t.Context(), named(keys))
 	for i := range results {
 		if err == nil {
 			err = results[i].Err

@@ -241,7 +241,7 @@ func deleteMany(t *testing.T, s backends.Store) {
 		}
 	}
 	put(t, s, "stays", "content")
-	results, err := s.DeleteMany(t.Context(), keys)
+	results, err := s.DeleteMany(t.Context(), named(keys))
 	if err != nil || len(results) != len(keys) {
 		t.Fatalf("%d results, %v", len(results), err)
 	}
@@ -346,4 +346,12 @@ func concurrentPuts(t *testing.T, s backends.Store) {
 	if got, _ := get(t, s, backends.GetRequest{Key: "k"}); !slices.Contains(contents, got) {
 		t.Errorf("a mixture: %.50q", got)
 	}
+}
+
+func named(keys []string) backends.DeleteManyRequest {
+	r := backends.DeleteManyRequest{Objects: make([]backends.ObjectVersion, len(keys))}
+	for i, key := range keys {
+		r.Objects[i].Key = key
+	}
+	return r
 }

@@ -50,6 +50,12 @@ func (c *Config) check() error {
 		if b.Old == b.New {
 			bad(path, "old and new are the same store")
 		}
+		oneOf(path+".anonymous", b.Anonymous, "", AnonymousRead)
+		for _, store := range []string{b.Old, b.New} {
+			if bucket := c.Stores[store].Bucket; name == "*" && bucket != "" {
+				bad(path, "stores.%s.bucket is %q, but \"*\" stands for many buckets: leave it out", store, bucket)
+			}
+		}
 	}
 	for i, k := range c.Credentials {
 		path := fmt.Sprintf("credentials[%d]", i)
@@ -57,6 +63,9 @@ func (c *Config) check() error {
 			bad(path, "access_key_id and secret_access_key are required")
 		}
 		for _, b := range k.Buckets {
+			if _, any := c.Buckets["*"]; any {
+				continue
+			}
 			if _, ok := c.Buckets[b]; !ok {
 				bad(path+".buckets", "there is no bucket %q under buckets", b)
 			}
@@ -88,9 +97,6 @@ func (c *Config) checkStore(path string, s Store, bad func(path, format string, 
 		bad(path+".endpoint", "%q is not an http or https URL", s.Endpoint)
 	} else if u.Path != "" && u.Path != "/" {
 		bad(path+".endpoint", "%q has a path; the bucket goes to %s.bucket", s.Endpoint, path)
-	}
-	if s.Bucket == "" {
-		bad(path+".bucket", "is required")
 	}
 	if (s.AccessKeyID == "") != (s.SecretAccessKey == "") {
 		bad(path, "access_key_id and secret_access_key go together")

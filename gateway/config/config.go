@@ -46,7 +46,7 @@ type TLS struct {
 type Store struct {
 	Endpoint        string `yaml:"endpoint"` // https://host[:port]
 	Region          string `yaml:"region"`
-	Bucket          string `yaml:"bucket"`
+	Bucket          string `yaml:"bucket"` // "": the name that clients use
 	AccessKeyID     string `yaml:"access_key_id"`
 	SecretAccessKey string `yaml:"secret_access_key"`
 	SecretFile      string `yaml:"secret_access_key_file"`
@@ -61,11 +61,19 @@ type Store struct {
 	MaxConnections  int    `yaml:"max_connections"`
 }
 
-// Bucket maps a bucket as clients name it to its stores.
+// Bucket maps a bucket as clients name it to its stores. The name "*" stands for
+// every bucket that has no mapping of its own, under the same name on both stores;
+// clients may create and delete those.
 type Bucket struct {
 	Old string `yaml:"old"`
 	New string `yaml:"new"` // "" for a bucket with one store
+	// Anonymous is what a client without a signature may do: nothing (""), or
+	// "read" every object. It may never list.
+	Anonymous string `yaml:"anonymous"`
 }
+
+// AnonymousRead opens a bucket's objects to everyone.
+const AnonymousRead = "read"
 
 // Host says what a host name serves. Without any host every name serves S3.
 type Host struct {
@@ -78,6 +86,9 @@ type Credential struct {
 	SecretAccessKey string   `yaml:"secret_access_key"`
 	SecretFile      string   `yaml:"secret_access_key_file"`
 	Buckets         []string `yaml:"buckets"` // empty: all
+	// Prefixes limit the keys that the pair may use; empty: all keys.
+	Prefixes []string `yaml:"prefixes"`
+	ReadOnly bool     `yaml:"read_only"`
 }
 
 // Cache bounds the memory cache.

@@ -67,9 +67,10 @@ func (in *Intent) End(primary, secondary Outcome) bool {
 	agree := primary == secondary || secondary == NoStore
 	if !in.unknown && agree && !in.overlapped {
 		settled := []*Intent{in}
-		if primary == Applied {
+		if primary == Applied && in.Kind != Change {
 			// Both stores now hold this operation's result, so older
 			// operations of known outcome have nothing left to repair (R3).
+			// A changed tag says nothing of the content before it.
 			settled = append(settled, ks.known()...)
 		}
 		j.remove(s, k, settled...)

@@ -6,13 +6,16 @@ import "context"
 type Kind uint8
 
 const (
-	// Write creates, replaces or changes an object (PUT, POST, copy,
-	// complete-multipart, ACL, tagging, metadata).
+	// Write creates or replaces an object (PUT, POST, copy,
+	// complete-multipart).
 	Write Kind = iota + 1
 	// Delete removes it.
 	Delete
 	// Copy is a background copy from one store to the other.
 	Copy
+	// Change leaves the content as it is, or brings an older one back: ACL,
+	// tags, locks, the removal of a version.
+	Change
 )
 
 // Record is the durable part of an intent: "key K of this bucket may differ

@@ -355,7 +355,7 @@ func TestDeleteManyReportsThePrimary(t *testing.T) {
 	r.mustPut("a", "1")
 	r.mustPut("b", "2")
 	r.new.Fail(faulty.Fault{Op: "DeleteObjects", Times: 1, Before: func(context.Context) error { return r.new.Unknown("DeleteObjects", "") }})
-	results, err := r.bucket.DeleteMany(t.Context(), keys)
+	results, err := r.bucket.DeleteMany(t.Context(), named(keys))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -374,7 +374,7 @@ func TestCopyInsideTheBucket(t *testing.T) {
 	r.mustPut("a", "one")
 	r.direct(r.old, "only-on-old", "two")
 	for source, want := range map[string]string{"a": "one", "only-on-old": "two"} {
-		if _, err := r.bucket.Copy(t.Context(), backends.CopyRequest{Key: "copy-of-" + source, SourceKey: source}); err != nil {
+		if _, err := r.bucket.Copy(t.Context(), r.bucket, backends.CopyRequest{Key: "copy-of-" + source, SourceKey: source}); err != nil {
 			t.Fatal(err)
 		}
 		r.settled("copy-of-"+source, want)
@@ -399,4 +399,12 @@ func TestReadOvertakenByAWrite(t *testing.T) {
 	close(g.open)
 	r.want("the read that was overtaken", <-answer, "two")
 	r.settled("k", "two")
+}
+
+func named(keys []string) backends.DeleteManyRequest {
+	r := backends.DeleteManyRequest{Objects: make([]backends.ObjectVersion, len(keys))}
+	for i, key := range keys {
+		r.Objects[i].Key = key
+	}
+	return r
 }

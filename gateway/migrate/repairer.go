@@ -5,6 +5,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -19,8 +20,10 @@ import (
 // at once, and after the quarantine compares and settles (R4).
 type Repairer struct {
 	Journal *journal.Journal
-	Buckets map[string]*mirror.Bucket
-	Log     *slog.Logger
+	// Bucket finds a bucket. One that is not configured is nil; one that was
+	// deleted is backends.ErrNoBucket.
+	Bucket func(ctx context.Context, name string) (*mirror.Bucket, error)
+	Log    *slog.Logger
 	// Workers bounds the repairs under way at once.
 	Workers int
 	// Timeout bounds one repair.
@@ -54,17 +57,25 @@ func (p *Repairer) Run(ctx context.Context) {
 
 func (p *Repairer) repair(ctx context.Context, r *journal.Repair) {
 	log := p.Log.With("bucket", r.Bucket, "key", r.Key, "attempt", r.Attempt)
-	b := p.Buckets[r.Bucket]
-	if b == nil {
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	b, err := p.Bucket(ctx, r.Bucket)
+	switch {
+	case errors.Is(err, backends.ErrNoBucket):
+		r.Settle() // with the bucket all its objects are gone
+		return
+	case err != nil:
+		p.failed.Add(1)
+		log.Warn("repair failed: the bucket can not be opened", "error", err)
+		r.Retry(r.Backoff())
+		return
+	case b == nil:
 		// The bucket was taken out of the configuration. Its intents stay, so
 		// that they are settled should it come back.
 		log.Warn("pending writes of a bucket that is not configured; put it back to have them repaired")
 		r.Retry(time.Hour)
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
-	defer cancel()
-
 	wait := r.Quarantine()
 	changed, err := b.Reconcile(ctx, r.Key)
 	if err == nil && changed {

@@ -38,12 +38,15 @@ const (
 	shortWait = 200 * time.Millisecond
 )
 
+// standard is what the embedded store does.
+var standard = backends.Profile{ConditionalCreate: true, MD5ETags: true}
+
 func impatient(r *rig, _ *mirror.Phase) { r.options.SyncTimeout = shortWait }
 
 func newRig(t *testing.T, change ...func(*rig, *mirror.Phase)) *rig {
 	t.Helper()
 	r := &rig{t: t, log: journal.NewMemoryLog(), options: mirror.Options{
-		SyncTimeout: 2 * time.Second, StoreTimeout: 5 * time.Second, ConditionalCreate: true, CopyWorkers: 2,
+		SyncTimeout: 2 * time.Second, StoreTimeout: 5 * time.Second, Old: standard, New: standard, CopyWorkers: 2,
 		UploadKeys: [][]byte{[]byte("test")},
 	}}
 	for _, s := range []struct {
@@ -79,7 +82,7 @@ func (r *rig) start(phase mirror.Phase) {
 	log := slog.New(slog.DiscardHandler)
 	r.bucket = mirror.New("b", r.old, r.new, phase, r.journal, r.cache, log, r.options)
 	repairer := &migrate.Repairer{
-		Journal: r.journal, Buckets: map[string]*mirror.Bucket{"b": r.bucket}, Log: log, Workers: 2, Timeout: time.Minute,
+		Journal: r.journal, Bucket: func(context.Context, string) (*mirror.Bucket, error) { return r.bucket, nil }, Log: log, Workers: 2, Timeout: time.Minute,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{}, 2)

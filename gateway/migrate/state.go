@@ -5,33 +5,37 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
 
+	"sluice/backends"
 	"sluice/gateway/mirror"
 )
 
-// State is where every bucket is in its migration: the one durable record of it.
-// The configuration never holds it.
+// State is what must survive beside the journal: where every bucket is in its
+// migration, and what was learned of the stores. It is the one durable record of
+// the phase; the configuration never holds it.
 type State struct {
 	path string
 
-	mu      sync.Mutex
-	buckets map[string]mirror.Phase
+	mu   sync.Mutex
+	file stateFile // replaced, never changed
 }
 
 // stateFile is the record's form on disk.
 type stateFile struct {
-	Version int                     `json:"version"`
-	Buckets map[string]mirror.Phase `json:"buckets"`
+	Version int                         `json:"version"`
+	Buckets map[string]mirror.Phase     `json:"buckets"`
+	Stores  map[string]backends.Profile `json:"stores,omitempty"`
 }
 
 const stateVersion = 1
 
 // OpenState reads the state in a directory; one that has none starts empty.
 func OpenState(dir string) (*State, error) {
-	s := &State{path: filepath.Join(dir, "state.json"), buckets: make(map[string]mirror.Phase)}
+	s := &State{path: filepath.Join(dir, "state.json"), file: stateFile{Version: stateVersion}}
 	raw, err := os.ReadFile(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -46,9 +50,7 @@ func OpenState(dir string) (*State, error) {
 	if f.Version != stateVersion {
 		return nil, fmt.Errorf("migration state %s has version %d, this program knows %d: run the program that wrote it", s.path, f.Version, stateVersion)
 	}
-	if f.Buckets != nil {
-		s.buckets = f.Buckets
-	}
+	s.file = f
 	return s, nil
 }
 
@@ -56,28 +58,62 @@ func OpenState(dir string) (*State, error) {
 func (s *State) Phase(bucket string) (p mirror.Phase, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, ok = s.buckets[bucket]
+	p, ok = s.file.Buckets[bucket]
 	return p, ok
 }
 
 // SetPhase records a bucket's phase. It is durable when SetPhase returns nil;
 // after an error the former record stands.
 func (s *State) SetPhase(bucket string, p mirror.Phase) error {
+	return s.change(func(f *stateFile) { f.Buckets = with(f.Buckets, bucket, p) })
+}
+
+// Drop forgets a bucket that no longer exists.
+func (s *State) Drop(bucket string) error {
+	return s.change(func(f *stateFile) {
+		f.Buckets = maps.Clone(f.Buckets)
+		delete(f.Buckets, bucket)
+	})
+}
+
+// Profile is what a store was last seen to do; the zero value if it was never
+// reached.
+func (s *State) Profile(store string) backends.Profile {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := make(map[string]mirror.Phase, len(s.buckets)+1)
-	for name, phase := range s.buckets {
-		next[name] = phase
+	return s.file.Stores[store]
+}
+
+// SetProfile remembers what a store was seen to do.
+func (s *State) SetProfile(store string, p backends.Profile) error {
+	if s.Profile(store) == p {
+		return nil
 	}
-	next[bucket] = p
-	raw, err := json.MarshalIndent(stateFile{Version: stateVersion, Buckets: next}, "", "  ")
+	return s.change(func(f *stateFile) { f.Stores = with(f.Stores, store, p) })
+}
+
+func with[V any](m map[string]V, key string, value V) map[string]V {
+	next := make(map[string]V, len(m)+1)
+	maps.Copy(next, m)
+	next[key] = value
+	return next
+}
+
+// change makes the next record of the last and writes it. The maps of the last
+// must stay as they are.
+func (s *State) change(edit func(*stateFile)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := s.file
+	edit(&next)
+	raw, err := json.MarshalIndent(next, "", "  ")
 	if err != nil {
 		return err
 	}
 	if err := replaceFile(s.path, raw); err != nil {
 		return fmt.Errorf("migration state not written: %w", err)
 	}
-	s.buckets = next
+	s.file = next
 	return nil
 }
 

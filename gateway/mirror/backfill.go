@@ -33,7 +33,7 @@ func (b *Bucket) Backfill(ctx context.Context, key string) error {
 	if err != nil || info == nil {
 		return err
 	}
-	err = copyObject(ctx, v.primary, v.secondary, info, b.o.ConditionalCreate)
+	err = copyObject(ctx, v, info, v.profile[secondary].ConditionalCreate)
 	outcome = copied(err)
 	if errors.Is(err, backends.ErrPrecondition) {
 		return nil // somebody was faster
@@ -59,7 +59,9 @@ func (b *Bucket) lazily(o *backends.Object, v view, st journal.Stamp, r backends
 	switch {
 	case v.secondary == nil:
 		return o
-	case head || o.Length != o.Size || o.Size == 0 || o.ContentRange != "" || partsOf(o.ETag) > 0:
+	case head || o.Length != o.Size || o.Size == 0 || o.ContentRange != "" || partsOf(o.ETag) > 0,
+		o.Header.Get(tagCount) != "", v.profile[secondary].ACLs && v.profile[primary].ACLs:
+		// What a read does not bring along is asked for by a copy of its own.
 		b.copies.add(r.Key)
 		return o
 	case !b.copies.begin(r.Key):
@@ -100,7 +102,7 @@ func (t *tee) start() {
 		defer close(t.tap.done)
 		_, t.put = t.v.secondary.Put(ctx, backends.PutRequest{
 			Key: t.info.Key, Body: t.tap, Size: t.info.Size, Header: h,
-			IfNoneMatch: t.b.o.ConditionalCreate,
+			IfNoneMatch: t.v.profile[secondary].ConditionalCreate,
 		})
 	})
 }
@@ -170,7 +172,7 @@ func (t *tee) finish() {
 		t.abort(err)
 		return
 	}
-	if !t.b.o.ConditionalCreate {
+	if !t.v.profile[secondary].ConditionalCreate {
 		// Without a conditional create, what new got meanwhile is looked for
 		// under the intent.
 		if info, err := headOrAbsent(ctx, t.v.secondary, t.info.Key); err != nil || info != nil {

@@ -53,8 +53,10 @@ type Options struct {
 	FailOnSecondary bool
 	// ReadPrimary asks the primary before new (reads: primary).
 	ReadPrimary bool
-	// ConditionalCreate: the new store was seen to honour If-None-Match: *.
-	ConditionalCreate bool
+	// Old and New are what the stores were seen to do.
+	Old, New backends.Profile
+	// Versioned: the old store's bucket is known to keep versions.
+	Versioned bool
 	// CopyWorkers bounds the background copies under way at once.
 	CopyWorkers int
 	// UploadKeys authenticate upload ids: the first signs, all verify.
@@ -72,9 +74,13 @@ type Bucket struct {
 
 	phase   atomic.Pointer[Phase]
 	copies  copyQueue
-	circuit circuit        // of the secondary
-	late    chan struct{}  // slots for secondaries that answer after the client was answered
-	wg      sync.WaitGroup // everything that outlives its request
+	circuit circuit // of the secondary
+	missed  missed  // by the secondary
+	// versioned: the primary keeps versions. Their ids are its own, so that
+	// reads ask it alone.
+	versioned atomic.Bool
+	late      chan struct{}  // slots for secondaries that answer after the client was answered
+	wg        sync.WaitGroup // everything that outlives its request
 }
 
 // lateSlots bounds the operations that wait for a slow secondary behind the
@@ -89,6 +95,7 @@ func New(name string, old, new backends.Store, p Phase, j *journal.Journal, c *c
 	}
 	b.copies.init()
 	b.phase.Store(&p)
+	b.versioned.Store(o.Versioned)
 	return b
 }
 
@@ -114,11 +121,12 @@ func (b *Bucket) SetPhase(p Phase) { b.phase.Store(&p) }
 type view struct {
 	phase              *Phase
 	primary, secondary backends.Store // secondary is nil in passthrough
+	profile            [2]backends.Profile
 }
 
 func (b *Bucket) view() view {
 	p := b.phase.Load()
-	v := view{phase: p, primary: b.old}
+	v := view{phase: p, primary: b.old, profile: [2]backends.Profile{primary: b.o.Old, secondary: b.o.New}}
 	if p.Name == Mirroring {
 		v.secondary = b.new
 	}

@@ -15,58 +15,88 @@ import (
 	"sluice/backends"
 )
 
-// copyObject copies an object, as src describes it now, to dst: its body, the
-// headers that describe it, and its part layout, so that the ETag survives. With
-// create it never replaces an object, where dst honours that.
+// copyObject copies an object of the primary, as info describes it now, to the
+// secondary: its body, the headers that describe it, its tags and ACL, and its part
+// layout, so that the ETag survives. With create it never replaces an object, where
+// the secondary honours that.
 //
-// backends.Unknown tells of an error whether dst may have been changed.
-func copyObject(ctx context.Context, src backends.Reader, dst backends.Store, info *backends.Info, create bool) error {
-	h := describing(info.Header)
-	h.Set(originHeader, cmp.Or(info.Header.Get(originHeader), origin(info))) // a copy's copy has the same origin
+// backends.Unknown tells of an error whether the secondary may have been changed.
+func copyObject(ctx context.Context, v view, info *backends.Info, create bool) error {
+	h, err := attributes(ctx, v, info)
+	if err != nil {
+		return notApplied(err)
+	}
 	if n := partsOf(info.ETag); n > 1 {
-		if err := copyParts(ctx, src, dst, info, h, n, create); !errors.Is(err, errNoParts) {
+		err := copyParts(ctx, v, info, h, n, create)
+		if !errors.Is(err, errNoParts) && !errors.Is(err, backends.ErrInvalid) {
 			return err
 		}
+		// The parts can not be had, or the store wants others (of equal size,
+		// say): the copy then has one, and only its origin tells the ETag.
 	}
-	o, err := src.Get(ctx, backends.GetRequest{Key: info.Key, IfMatch: info.ETag})
+	o, err := v.primary.Get(ctx, backends.GetRequest{Key: info.Key, IfMatch: info.ETag})
 	if err != nil {
-		return err
+		return notApplied(err)
 	}
 	defer o.Body.Close()
-	_, err = dst.Put(ctx, backends.PutRequest{
+	_, err = v.secondary.Put(ctx, backends.PutRequest{
 		Key: info.Key, Body: o.Body, Size: o.Length, IfNoneMatch: create, Header: h,
 	})
 	return err
 }
 
-// errNoParts: the store does not give out an object's single parts. The copy then
-// has one part, and only its origin tells the ETag.
+// attributes are the headers that give a copy what the original has beside its
+// content.
+func attributes(ctx context.Context, v view, info *backends.Info) (http.Header, error) {
+	h := describing(info.Header)
+	h.Set(originHeader, cmp.Or(info.Header.Get(originHeader), origin(info))) // a copy's copy has the same origin
+	tags, err := backends.Tags(ctx, v.primary, info.Key)
+	if err != nil {
+		return nil, err
+	}
+	if len(tags) > 0 {
+		h.Set("X-Amz-Tagging", tags.Encode())
+	}
+	if v.profile[primary].ACLs && v.profile[secondary].ACLs {
+		acl, err := backends.CannedACL(ctx, v.primary, info.Key)
+		if err != nil {
+			return nil, err
+		}
+		h.Set("X-Amz-Acl", acl)
+	}
+	return h, nil
+}
+
+// errNoParts: the store does not give out an object's single parts.
 var errNoParts = errors.New("the store answers no parts")
 
 // copyParts copies a multipart object part by part.
-func copyParts(ctx context.Context, src backends.Reader, dst backends.Store, info *backends.Info, h http.Header, n int, create bool) error {
-	up, err := dst.CreateUpload(ctx, backends.CreateUploadRequest{Key: info.Key, Header: h})
+func copyParts(ctx context.Context, v view, info *backends.Info, h http.Header, n int, create bool) error {
+	up, err := v.secondary.CreateUpload(ctx, backends.CreateUploadRequest{Key: info.Key, Header: h})
 	if err != nil {
 		return notApplied(err)
 	}
 	parts := make([]backends.CompletedPart, 0, n)
 	for number := 1; number <= n; number++ {
-		part, err := copyPart(ctx, src, dst, info, up.UploadID, number)
+		part, err := copyPart(ctx, v, info, up.UploadID, number)
 		if err != nil {
 			// The object itself was not touched; the parts are rubbish now.
-			_ = dst.AbortUpload(context.WithoutCancel(ctx), info.Key, up.UploadID)
+			_ = v.secondary.AbortUpload(context.WithoutCancel(ctx), info.Key, up.UploadID)
 			return notApplied(err)
 		}
 		parts = append(parts, part)
 	}
-	_, err = dst.CompleteUpload(ctx, backends.CompleteRequest{
+	_, err = v.secondary.CompleteUpload(ctx, backends.CompleteRequest{
 		Key: info.Key, UploadID: up.UploadID, Parts: parts, IfNoneMatch: create,
 	})
+	if errors.Is(err, backends.ErrInvalid) {
+		_ = v.secondary.AbortUpload(context.WithoutCancel(ctx), info.Key, up.UploadID)
+	}
 	return err
 }
 
-func copyPart(ctx context.Context, src backends.Reader, dst backends.Store, info *backends.Info, uploadID string, number int) (backends.CompletedPart, error) {
-	o, err := src.Get(ctx, backends.GetRequest{Key: info.Key, PartNumber: number, IfMatch: info.ETag})
+func copyPart(ctx context.Context, v view, info *backends.Info, uploadID string, number int) (backends.CompletedPart, error) {
+	o, err := v.primary.Get(ctx, backends.GetRequest{Key: info.Key, PartNumber: number, IfMatch: info.ETag})
 	if err != nil {
 		return backends.CompletedPart{}, err
 	}
@@ -74,7 +104,7 @@ func copyPart(ctx context.Context, src backends.Reader, dst backends.Store, info
 	if o.ContentRange == "" {
 		return backends.CompletedPart{}, errNoParts
 	}
-	res, err := dst.UploadPart(ctx, backends.PartRequest{
+	res, err := v.secondary.UploadPart(ctx, backends.PartRequest{
 		Key: info.Key, UploadID: uploadID, Number: number, Body: o.Body, Size: o.Length,
 	})
 	if err != nil {
@@ -104,28 +134,52 @@ func headOrAbsent(ctx context.Context, s backends.Reader, key string) (*backends
 	return info, err
 }
 
-// equal compares two descriptions, and the bodies where those leave it open.
-func equal(ctx context.Context, p, s backends.Reader, pi, si *backends.Info) (bool, error) {
+// equal compares two descriptions, then the bodies where those leave it open, then
+// what hangs on the objects. An object must also look the same: with another ETag
+// on view it is not equal (where ETags are hashes at all).
+func equal(ctx context.Context, v view, pi, si *backends.Info) (bool, error) {
 	if pi == nil || si == nil {
 		return pi == nil && si == nil, nil
 	}
 	if pi.Size != si.Size || !maps.EqualFunc(describing(pi.Header), describing(si.Header), slices.Equal) {
 		return false, nil
 	}
-	if pi.ETag == si.ETag {
-		return true, nil // for "…-N" too: it hashes the parts' hashes
+	if pi.ETag != si.ETag { // "…-N" is no content's hash, but hashes the parts' hashes
+		if v.comparableETags() && visibleETag(pi) != visibleETag(si) {
+			return false, nil
+		}
+		same, err := sameContent(ctx, v.primary, v.secondary, pi, si)
+		if !same || err != nil {
+			return false, err
+		}
 	}
-	if isMD5(pi.ETag) && isMD5(si.ETag) && unencrypted(pi) && unencrypted(si) {
-		return false, nil
-	}
-	return sameContent(ctx, p, s, pi, si)
+	return sameAttributes(ctx, v, pi.Key)
 }
 
-// unencrypted tells whether an ETag of the form of an MD5 is one: under SSE-C
-// and SSE-KMS it is not.
-func unencrypted(info *backends.Info) bool {
-	sse := info.Header.Get("X-Amz-Server-Side-Encryption")
-	return (sse == "" || sse == "AES256") && info.Header.Get("X-Amz-Server-Side-Encryption-Customer-Algorithm") == ""
+// comparableETags tells whether the ETags of both stores are hashes of the content.
+func (v view) comparableETags() bool {
+	return v.profile[primary].MD5ETags && v.profile[secondary].MD5ETags
+}
+
+// sameAttributes compares tags, and ACLs where both stores have them.
+func sameAttributes(ctx context.Context, v view, key string) (bool, error) {
+	p, err := backends.Tags(ctx, v.primary, key)
+	if err != nil {
+		return false, err
+	}
+	s, err := backends.Tags(ctx, v.secondary, key)
+	if err != nil || p.Encode() != s.Encode() {
+		return false, err
+	}
+	if !v.profile[primary].ACLs || !v.profile[secondary].ACLs {
+		return true, nil
+	}
+	pa, err := backends.CannedACL(ctx, v.primary, key)
+	if err != nil {
+		return false, err
+	}
+	sa, err := backends.CannedACL(ctx, v.secondary, key)
+	return pa == sa, err
 }
 
 // sameContent hashes both bodies.
@@ -163,7 +217,7 @@ func (b *Bucket) Reconcile(ctx context.Context, key string) (changed bool, err e
 	if err != nil {
 		return false, err
 	}
-	same, err := equal(ctx, v.primary, v.secondary, p, s)
+	same, err := equal(ctx, v, p, s)
 	switch {
 	case err != nil:
 		return false, notApplied(err)
@@ -173,6 +227,6 @@ func (b *Bucket) Reconcile(ctx context.Context, key string) (changed bool, err e
 		_, err := v.secondary.Delete(ctx, backends.DeleteRequest{Key: key})
 		return true, err
 	default:
-		return true, copyObject(ctx, v.primary, v.secondary, p, false)
+		return true, copyObject(ctx, v, p, false)
 	}
 }

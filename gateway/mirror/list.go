@@ -21,9 +21,7 @@ func (b *Bucket) List(ctx context.Context, r backends.ListRequest) (*backends.Li
 		page.Objects = slices.DeleteFunc(page.Objects, func(o backends.ListedObject) bool {
 			return IsReserved(o.Key)
 		})
-		page.Prefixes = slices.DeleteFunc(page.Prefixes, func(p string) bool {
-			return IsReserved(p)
-		})
+		page.Prefixes = slices.DeleteFunc(page.Prefixes, IsReserved)
 		return page, nil
 	}
 }

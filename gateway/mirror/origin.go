@@ -42,6 +42,17 @@ func restoreOrigin(info *backends.Info) {
 	}
 }
 
+// visibleETag is the ETag that clients are shown of an object.
+func visibleETag(info *backends.Info) string {
+	if _, etag, err := parseOrigin(info.Header.Get(originHeader)); err == nil {
+		return etag
+	}
+	return info.ETag
+}
+
+// tagCount is the header of a read by which a store says that there are tags.
+const tagCount = "X-Amz-Tagging-Count"
+
 // describing picks the headers that describe an object and must come along with
 // every copy of it.
 func describing(h http.Header) http.Header {

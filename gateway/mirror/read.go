@@ -127,9 +127,10 @@ func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, p
 }
 
 // secondaryMayAnswer: only for a clean key, on a proven baseline, and only what
-// is the same on both stores (version ids are not).
+// is the same on both stores (version ids are not, nor are ETags of other kinds).
 func (b *Bucket) secondaryMayAnswer(v view, st journal.Stamp, r backends.GetRequest) bool {
-	return v.secondary != nil && v.phase.Baseline && st.Clean && r.VersionID == ""
+	return v.secondary != nil && v.phase.Baseline && st.Clean && r.VersionID == "" && !b.versioned.Load() &&
+		v.comparableETags()
 }
 
 // ask opens an object on a store that is not right by definition: it gets only
@@ -152,9 +153,15 @@ func (b *Bucket) ask(ctx context.Context, s backends.Store, r backends.GetReques
 		cancel(nil)
 		return nil, err
 	}
+	for _, name := range ofOneStore {
+		o.Header.Del(name)
+	}
 	o.Body = &cancelBody{ReadCloser: o.Body, cancel: cancel}
 	return o, nil
 }
+
+// ofOneStore are the headers that speak of the very store that answers.
+var ofOneStore = []string{"X-Amz-Version-Id", "X-Amz-Expiration", "X-Amz-Replication-Status"}
 
 // cancelBody frees the request's context with the body.
 type cancelBody struct {
@@ -187,7 +194,8 @@ func open(ctx context.Context, s backends.Store, r backends.GetRequest, head boo
 
 // cached answers from the cache, the range too if one is asked for.
 func cached(e *cache.Entry, r backends.GetRequest) (*backends.Object, error) {
-	o := &backends.Object{Info: e.Info, Length: int64(len(e.Body))}
+	o := &backends.Object{Info: e.Info}
+	o.Length = int64(len(e.Body))
 	body := e.Body
 	if r.Range != "" {
 		start, length, ok, err := backends.ParseRange(r.Range, o.Size)

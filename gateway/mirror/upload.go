@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sluice/backends"
 	"sluice/gateway/journal"
@@ -19,7 +20,9 @@ func (b *Bucket) CreateUpload(ctx context.Context, r backends.CreateUploadReques
 	var results [2]*backends.CreateUploadResult
 	m := &mutation{invisible: true}
 	m.run = func(ctx context.Context, s side, store backends.Store, _ *tap) (err error) {
-		results[s], err = store.CreateUpload(ctx, r)
+		req := r
+		req.Header = v.header(s, r.Header)
+		results[s], err = store.CreateUpload(ctx, req)
 		if err == nil && m.late.Load() {
 			err = store.AbortUpload(ctx, r.Key, results[s].UploadID) // nobody will know its id
 		}
@@ -50,6 +53,7 @@ func (b *Bucket) UploadPart(ctx context.Context, r backends.PartRequest) (*backe
 		run: func(ctx context.Context, s side, store backends.Store, t *tap) error {
 			req := r
 			req.UploadID, req.Body, req.SHA256 = ids[s], reader(t), cmp.Or(r.SHA256, content.sum)
+			req.Header = v.header(s, r.Header)
 			res, err := store.UploadPart(ctx, req)
 			if s == primary {
 				result = res
@@ -65,19 +69,20 @@ func (b *Bucket) UploadPart(ctx context.Context, r backends.PartRequest) (*backe
 
 // CopyPart copies a range of an object into a part, on each store's own server
 // where the source is there and clean.
-func (b *Bucket) CopyPart(ctx context.Context, r backends.CopyPartRequest) (*backends.CopyResult, error) {
+func (b *Bucket) CopyPart(ctx context.Context, from *Bucket, r backends.CopyPartRequest) (*backends.CopyResult, error) {
 	v := b.view()
 	ids, err := b.openUpload(v, "UploadPartCopy", r.Key, r.UploadID)
 	if err != nil {
 		return nil, err
 	}
+	source := b.source(from, v, r.SourceKey)
 	var result *backends.CopyResult
 	m := &mutation{
 		invisible: true, ordered: true,
-		alone: ids[secondary] == "" || !v.phase.Baseline || !b.stamp(r.SourceKey).Clean || r.SourceVersionID != "",
+		alone: ids[secondary] == "" || source.alone || r.SourceVersionID != "",
 		run: func(ctx context.Context, s side, store backends.Store, _ *tap) error {
 			req := r
-			req.UploadID = ids[s]
+			req.UploadID, req.Source, req.Header = ids[s], source.stores[s], v.header(s, r.Header)
 			if s == secondary {
 				req.Header = unconditional(req.Header)
 			}
@@ -109,7 +114,10 @@ func (b *Bucket) CompleteUpload(ctx context.Context, r backends.CompleteRequest)
 		ordered: true, alone: ids[secondary] == "",
 		run: func(ctx context.Context, s side, store backends.Store, _ *tap) (err error) {
 			req := r
-			req.UploadID = ids[s]
+			req.UploadID, req.Header = ids[s], v.header(s, r.Header)
+			if !v.profile[s].Checksums {
+				req.Parts = withoutSums(r.Parts)
+			}
 			if s == secondary {
 				req.IfMatch, req.IfNoneMatch = "", false
 				if req.Parts, err = sameParts(ctx, store, req); err != nil {
@@ -120,12 +128,22 @@ func (b *Bucket) CompleteUpload(ctx context.Context, r backends.CompleteRequest)
 			results[s], err = store.CompleteUpload(ctx, req)
 			return err
 		},
-		doubt: func() bool { return results[primary].ETag != results[secondary].ETag },
+		doubt: func() bool { return v.comparableETags() && results[primary].ETag != results[secondary].ETag },
 	}
 	if err := b.mutate(ctx, v, m); err != nil {
 		return nil, hideID(err, r.UploadID, ids)
 	}
+	b.noticeVersions(results[primary].Header)
 	return results[primary], nil
+}
+
+// withoutSums are the parts without their checksums.
+func withoutSums(parts []backends.CompletedPart) []backends.CompletedPart {
+	parts = slices.Clone(parts)
+	for i := range parts {
+		parts[i].Checksum = nil
+	}
+	return parts
 }
 
 // sameParts lists the parts the store holds of the upload, in the order they are

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strings"
 
 	"sluice/backends"
 	"sluice/gateway/journal"
@@ -28,12 +29,28 @@ func objectHeader(h http.Header) http.Header {
 	return h
 }
 
+// header is what of a request's header one of the stores is sent. Checksums were
+// verified on the way in: a store that refuses them is sent none. An ACL that the
+// primary has and the secondary can not have is left out there.
+func (v view) header(s side, h http.Header) http.Header {
+	noChecksums, noACL := !v.profile[s].Checksums, s == secondary && !v.profile[s].ACLs
+	if !noChecksums && !noACL {
+		return h
+	}
+	h = maps.Clone(h)
+	maps.DeleteFunc(h, func(name string, _ []string) bool {
+		return noChecksums && strings.HasPrefix(name, "X-Amz-Checksum-") ||
+			noACL && (name == "X-Amz-Acl" || strings.HasPrefix(name, "X-Amz-Grant-"))
+	})
+	return h
+}
+
 // Put stores an object on both stores from one read of r.Body. The body's
 // source answers its verification's result at its end, in place of io.EOF.
 func (b *Bucket) Put(ctx context.Context, r backends.PutRequest) (*backends.PutResult, error) {
 	v := b.view()
 	r.Header = objectHeader(r.Header)
-	var result *backends.PutResult
+	var results [2]*backends.PutResult
 	content := newBody(r.Body, r.Size, b.o)
 	m := &mutation{
 		kind: journal.Write, keys: []string{r.Key},
@@ -41,22 +58,29 @@ func (b *Bucket) Put(ctx context.Context, r backends.PutRequest) (*backends.PutR
 		body:    content,
 		run: func(ctx context.Context, s side, store backends.Store, t *tap) error {
 			req := r
-			req.Body = reader(t)
+			req.Body, req.Header = reader(t), v.header(s, r.Header)
 			req.SHA256 = cmp.Or(r.SHA256, content.sum)
 			if s == secondary {
 				req.IfMatch, req.IfNoneMatch = "", false // judged by the primary
 			}
 			res, err := store.Put(ctx, req)
-			if s == primary {
-				result = res
-			}
+			results[s] = res
 			return err
 		},
+		doubt: func() bool { return v.comparableETags() && results[primary].ETag != results[secondary].ETag },
 	}
 	if err := b.mutate(ctx, v, m); err != nil {
 		return nil, err
 	}
-	return result, nil
+	b.noticeVersions(results[primary].Header)
+	return results[primary], nil
+}
+
+// noticeVersions finds out from an answer of the primary that it keeps versions.
+func (b *Bucket) noticeVersions(h http.Header) {
+	if h.Get("X-Amz-Version-Id") != "" {
+		b.versioned.Store(true)
+	}
 }
 
 // reader is the tap as a body; a body of no bytes has no tap.
@@ -67,81 +91,59 @@ func reader(t *tap) io.Reader {
 	return t
 }
 
-// Delete removes an object from both stores.
-func (b *Bucket) Delete(ctx context.Context, r backends.DeleteRequest) (*backends.DeleteResult, error) {
+// Copy copies an object of the bucket from, which may be this one, on each store's
+// own server. Where the secondary's source is not surely the primary's, the result
+// is left to be copied from store to store.
+func (b *Bucket) Copy(ctx context.Context, from *Bucket, r backends.CopyRequest) (*backends.CopyResult, error) {
 	v := b.view()
-	var result *backends.DeleteResult
-	m := &mutation{
-		kind: journal.Delete, keys: []string{r.Key},
-		ordered: r.IfMatch != "",
-		alone:   r.VersionID != "", // versions have other names on the other store
-		run: func(ctx context.Context, s side, store backends.Store, _ *tap) error {
-			req := r
-			if s == secondary {
-				req.IfMatch = ""
-			}
-			res, err := store.Delete(ctx, req)
-			if s == primary {
-				result = res
-			}
-			return err
-		},
-	}
-	if err := b.mutate(ctx, v, m); err != nil {
-		return nil, err
-	}
-	return result, nil
-}
-
-// DeleteMany removes up to 1,000 objects from both stores, with an intent for
-// each in one batch. The answer holds one entry per key, in the order asked.
-func (b *Bucket) DeleteMany(ctx context.Context, keys []string) ([]backends.DeleteResult, error) {
-	v := b.view()
-	var results [2][]backends.DeleteResult
-	m := &mutation{
-		kind: journal.Delete, keys: keys,
-		run: func(ctx context.Context, s side, store backends.Store, _ *tap) (err error) {
-			results[s], err = store.DeleteMany(ctx, keys)
-			return err
-		},
-		keyErr: func(s side, key int) error { return results[s][key].Err },
-	}
-	if err := b.mutate(ctx, v, m); err != nil {
-		return nil, err
-	}
-	return results[primary], nil
-}
-
-// Copy copies an object inside the bucket: on each store's own server where the
-// source is there and clean, else on the primary, and the repairer brings the
-// result to the secondary.
-func (b *Bucket) Copy(ctx context.Context, r backends.CopyRequest) (*backends.CopyResult, error) {
-	v := b.view()
-	source := b.stamp(r.SourceKey)
+	source := b.source(from, v, r.SourceKey)
 	var results [2]*backends.CopyResult
 	m := &mutation{
 		kind: journal.Write, keys: []string{r.Key},
 		ordered: true, // conditions on the source are judged by the primary
-		alone:   !source.Clean || !v.phase.Baseline || r.SourceVersionID != "",
+		alone:   source.alone || r.SourceVersionID != "",
 		run: func(ctx context.Context, s side, store backends.Store, _ *tap) (err error) {
-			results[s], err = copyOn(ctx, s, store, r)
+			req := r
+			req.Source, req.Header = source.stores[s], v.header(s, r.Header)
+			results[s], err = copyOn(ctx, s, store, req)
 			return err
 		},
 		doubt: func() bool {
 			// The source must have been the same on both stores throughout.
 			// A copy onto itself moves its own counter; its intent watches it.
-			moved := r.SourceKey != r.Key && !source.Still()
-			return moved || results[primary].ETag != results[secondary].ETag
+			moved := (from != b || r.SourceKey != r.Key) && !source.Still()
+			return moved || v.comparableETags() && results[primary].ETag != results[secondary].ETag
 		},
 	}
 	if err := b.mutate(ctx, v, m); err != nil {
 		return nil, err
 	}
+	b.noticeVersions(results[primary].Header)
 	return results[primary], nil
 }
 
-// copyOn copies on one store. A source that is itself a background copy carries
-// its origin, which must not become the new object's.
+// copySource is where a copy reads on each side.
+type copySource struct {
+	journal.Stamp
+	stores [2]backends.Reader // nil: the bucket that is written
+	alone  bool               // the secondary's is not surely the primary's
+}
+
+func (b *Bucket) source(from *Bucket, v view, key string) copySource {
+	fv := from.view()
+	src := copySource{Stamp: from.stamp(key)}
+	src.alone = !src.Clean || !fv.phase.Baseline || fv.secondary == nil
+	if from != b {
+		src.stores[primary] = fv.primary
+		if fv.secondary != nil {
+			src.stores[secondary] = fv.secondary
+		}
+	}
+	return src
+}
+
+// copyOn copies on one store. Where the source carries an origin, the new object
+// must not: it has a time of its own.
 func copyOn(ctx context.Context, s side, store backends.Store, r backends.CopyRequest) (*backends.CopyResult, error) {
 	r.Header = maps.Clone(r.Header)
 	if r.Header == nil {
@@ -152,9 +154,13 @@ func copyOn(ctx context.Context, s side, store backends.Store, r backends.CopyRe
 		r.Header = unconditional(r.Header)
 	}
 	if r.Header.Get("X-Amz-Metadata-Directive") != "REPLACE" {
-		info, err := store.Head(ctx, backends.GetRequest{Key: r.SourceKey, VersionID: r.SourceVersionID})
+		var from backends.Reader = store
+		if r.Source != nil {
+			from = r.Source
+		}
+		info, err := from.Head(ctx, backends.GetRequest{Key: r.SourceKey, VersionID: r.SourceVersionID})
 		if err != nil {
-			return nil, err
+			return nil, notApplied(err)
 		}
 		if info.Header.Get(originHeader) != "" {
 			maps.Copy(r.Header, describing(info.Header))

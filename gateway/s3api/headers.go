@@ -44,6 +44,13 @@ var (
 		exact:    []string{"X-Amz-Mp-Object-Size"},
 		prefixes: partHeaders.prefixes,
 	}
+	// bucketHeaders describe a new bucket.
+	bucketHeaders = headerSet{
+		exact:    []string{"X-Amz-Acl", "X-Amz-Bucket-Object-Lock-Enabled", "X-Amz-Object-Ownership"},
+		prefixes: []string{"X-Amz-Grant-"},
+	}
+	// deleteHeaders overrule a lock.
+	deleteHeaders = headerSet{exact: []string{"X-Amz-Bypass-Governance-Retention", "X-Amz-Mfa"}}
 	// readHeaders go with a GET or HEAD.
 	readHeaders = headerSet{
 		exact:    []string{"X-Amz-Checksum-Mode"},

@@ -115,3 +115,26 @@ func (r *Request) nonEmptyPage(name string) (int, error) {
 	}
 	return n, err
 }
+
+// ListVersionsRequest is ListObjectVersions.
+type ListVersionsRequest struct {
+	backends.ListVersionsRequest
+	EncodeURL bool
+}
+
+// ListVersions reads ListObjectVersions.
+func (r *Request) ListVersions() (ListVersionsRequest, error) {
+	l := ListVersionsRequest{ListVersionsRequest: backends.ListVersionsRequest{
+		Prefix: r.Query.Get("prefix"), Delimiter: r.Query.Get("delimiter"),
+		KeyMarker: r.Query.Get("key-marker"), VersionIDMarker: r.Query.Get("version-id-marker"),
+	}}
+	if l.VersionIDMarker != "" && l.KeyMarker == "" {
+		return l, invalidArgument("A version-id marker cannot be specified without a key marker.")
+	}
+	var err error
+	if l.MaxKeys, err = r.pageSize("max-keys"); err != nil {
+		return l, err
+	}
+	l.EncodeURL, err = r.encodeURL()
+	return l, err
+}

@@ -84,6 +84,55 @@ func (d *document) prefixes(prefixes []string, encodeURL bool) {
 	}
 }
 
+// WriteVersions answers ListObjectVersions.
+func WriteVersions(w http.ResponseWriter, r *Request, l ListVersionsRequest, page *backends.VersionsPage) {
+	doc := newDocument()
+	doc.root("ListVersionsResult")
+	doc.text("Name", r.Bucket)
+	doc.key("Prefix", l.Prefix, l.EncodeURL)
+	doc.key("KeyMarker", l.KeyMarker, l.EncodeURL)
+	doc.text("VersionIdMarker", l.VersionIDMarker)
+	if page.Truncated {
+		doc.key("NextKeyMarker", page.NextKeyMarker, l.EncodeURL)
+		doc.optional("NextVersionIdMarker", page.NextVersionIDMarker)
+	}
+	doc.int("MaxKeys", int64(l.MaxKeys))
+	if l.Delimiter != "" {
+		doc.key("Delimiter", l.Delimiter, l.EncodeURL)
+	}
+	if l.EncodeURL {
+		doc.text("EncodingType", "url")
+	}
+	doc.bool("IsTruncated", page.Truncated)
+	for i := range page.Versions {
+		doc.version(&page.Versions[i], l.EncodeURL)
+	}
+	doc.prefixes(page.Prefixes, l.EncodeURL)
+	doc.close("ListVersionsResult")
+	doc.send(w, http.StatusOK)
+}
+
+func (d *document) version(v *backends.Version, encodeURL bool) {
+	name := "Version"
+	if v.DeleteMarker {
+		name = "DeleteMarker"
+	}
+	d.open(name)
+	d.key("Key", v.Key, encodeURL)
+	d.text("VersionId", v.VersionID)
+	d.bool("IsLatest", v.Latest)
+	d.time("LastModified", v.LastModified)
+	if !v.DeleteMarker {
+		d.etag(v.ETag)
+		d.int("Size", v.Size)
+	}
+	d.owner("Owner", v.Owner)
+	if !v.DeleteMarker {
+		d.text("StorageClass", cmp.Or(v.StorageClass, "STANDARD"))
+	}
+	d.close(name)
+}
+
 // WriteUploads answers ListMultipartUploads.
 func WriteUploads(w http.ResponseWriter, r *Request, l ListUploadsRequest, page *backends.UploadsPage) {
 	doc := newDocument()

@@ -10,9 +10,8 @@ import (
 // Op is an operation of the S3 API, under the name Amazon's reference gives it.
 type Op string
 
-// The operations this package reads and answers. The tables below recognise
-// more: those have a name and nothing else, and a gateway that does not know the
-// name answers NotImplemented.
+// The operations this package reads and answers itself. The tables below recognise
+// more: those have a name and a document that is passed on.
 const (
 	ListBuckets             Op = "ListBuckets"
 	CreateBucket            Op = "CreateBucket"
@@ -34,7 +33,25 @@ const (
 	CompleteMultipartUpload Op = "CompleteMultipartUpload"
 	AbortMultipartUpload    Op = "AbortMultipartUpload"
 	ListParts               Op = "ListParts"
+	ListObjectVersions      Op = "ListObjectVersions"
+	PostObject              Op = "PostObject"
+	PutBucketVersioning     Op = "PutBucketVersioning"
 )
+
+// unimplemented are recognised and refused: they need more than the passing on of
+// a document, or belong to one provider alone.
+var unimplemented = []Op{
+	"AppendObject", "CreateSession", "GetBucketAbac", "GetObjectTorrent", "ListenBucketNotification", "PutBucketAbac",
+	"RenameObject", "RestoreObject", "SelectObjectContent", "UpdateObjectEncryption",
+	"CreateBucketMetadataConfiguration", "CreateBucketMetadataTableConfiguration",
+	"DeleteBucketMetadataConfiguration", "DeleteBucketMetadataTableConfiguration",
+	"GetBucketMetadataConfiguration", "GetBucketMetadataTableConfiguration",
+	"UpdateBucketMetadataInventoryTableConfiguration", "UpdateBucketMetadataJournalTableConfiguration",
+}
+
+// Implemented tells whether the operation is one of those above, or one on a
+// sub-resource whose document is passed on (Request.Subresource).
+func (o Op) Implemented() bool { return !slices.Contains(unimplemented, o) }
 
 // Mutation tells whether the operation can change a store. S3 names its reads
 // Get…, Head… and List…; whatever else there is, or will be, counts as a
@@ -60,12 +77,12 @@ var serviceOperations = resource{
 // bucketOperations: https://<endpoint>/<bucket>?<key>. PostObject is the upload
 // by HTML form.
 var bucketOperations = resource{
-	"":          {Get: ListObjects, Head: HeadBucket, Put: CreateBucket, Post: "PostObject", Delete: DeleteBucket},
+	"":          {Get: ListObjects, Head: HeadBucket, Put: CreateBucket, Post: PostObject, Delete: DeleteBucket},
 	"list-type": {Get: ListObjectsV2},
 	"location":  {Get: GetBucketLocation},
 	"uploads":   {Get: ListMultipartUploads},
 	"delete":    {Post: DeleteObjects},
-	"versions":  {Get: "ListObjectVersions"},
+	"versions":  {Get: ListObjectVersions},
 
 	"abac":                   {Get: "GetBucketAbac", Put: "PutBucketAbac"},
 	"accelerate":             {Get: "GetBucketAccelerateConfiguration", Put: "PutBucketAccelerateConfiguration"},
@@ -93,7 +110,7 @@ var bucketOperations = resource{
 	"requestPayment":         {Get: "GetBucketRequestPayment", Put: "PutBucketRequestPayment"},
 	"session":                {Get: "CreateSession"},
 	"tagging":                {Get: "GetBucketTagging", Put: "PutBucketTagging", Delete: "DeleteBucketTagging"},
-	"versioning":             {Get: "GetBucketVersioning", Put: "PutBucketVersioning"},
+	"versioning":             {Get: "GetBucketVersioning", Put: PutBucketVersioning},
 	"website":                {Get: "GetBucketWebsite", Put: "PutBucketWebsite", Delete: "DeleteBucketWebsite"},
 }
 

@@ -28,6 +28,10 @@ func WriteObject(w http.ResponseWriter, o *backends.Object, overrides http.Heade
 // WriteHead answers HeadObject. rng is the request's range (GetRequest.Range): it
 // makes the answer what GetObject's would be, a 416 included.
 func WriteHead(w http.ResponseWriter, info *backends.Info, rng string, overrides http.Header) {
+	if info.ContentRange != "" { // of a part
+		WriteObject(w, &backends.Object{Info: *info}, overrides)
+		return
+	}
 	start, length, ok, err := backends.ParseRange(rng, info.Size)
 	h := w.Header()
 	if err != nil {
@@ -101,10 +105,7 @@ func WriteDeleteResult(w http.ResponseWriter, d DeleteManyRequest, results []bac
 	doc := newDocument()
 	doc.root("DeleteResult")
 	for i, result := range results {
-		version := ""
-		if d.VersionIDs != nil {
-			version = d.VersionIDs[i]
-		}
+		version := d.Objects[i].VersionID
 		if result.Err != nil {
 			e := FromError(result.Err)
 			doc.open("Error")

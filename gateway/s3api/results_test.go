@@ -216,8 +216,9 @@ func TestDeleteManyThroughAClient(t *testing.T) {
 			WriteError(w, r, err, r.URL.Path, "id")
 			return
 		}
-		results := make([]backends.DeleteResult, len(d.Keys))
-		for i, key := range d.Keys {
+		results := make([]backends.DeleteResult, len(d.Objects))
+		for i, o := range d.Objects {
+			key := o.Key
 			results[i].Key = key
 		}
 		results[1].Err = &backends.Error{Kind: backends.ErrSlowDown}
@@ -238,7 +239,7 @@ func TestDeleteManyThroughAClient(t *testing.T) {
 }
 
 func TestDeleteResultDocument(t *testing.T) {
-	d := DeleteManyRequest{Keys: []string{"a", "b"}, VersionIDs: []string{"v", ""}}
+	d := DeleteManyRequest{DeleteManyRequest: backends.DeleteManyRequest{Objects: []backends.ObjectVersion{{Key: "a", VersionID: "v"}, {Key: "b"}}}}
 	results := []backends.DeleteResult{{Key: "a"}, {Key: "b", VersionID: "m", DeleteMarker: true}}
 	w := httptest.NewRecorder()
 	WriteDeleteResult(w, d, results)
@@ -267,7 +268,7 @@ func TestObjectThroughAClient(t *testing.T) {
 		if err != nil || g.Range != "bytes=2-4" {
 			t.Errorf("got %+v, %v", g, err)
 		}
-		WriteObject(w, &backends.Object{Info: info(), Length: 3, ContentRange: "bytes 2-4/10"}, g.ResponseHeaders)
+		WriteObject(w, ranged(info(), 3, "bytes 2-4/10"), g.ResponseHeaders)
 		_, _ = io.WriteString(w, "abc")
 	})
 	var options minio.GetObjectOptions
@@ -294,7 +295,7 @@ func TestObjectHeaders(t *testing.T) {
 		header map[string]string
 	}{
 		"GET": {
-			func(w http.ResponseWriter) { WriteObject(w, &backends.Object{Info: i, Length: 10}, overrides) },
+			func(w http.ResponseWriter) { WriteObject(w, ranged(i, 10, ""), overrides) },
 			200,
 			map[string]string{
 				"Content-Length": "10", "Content-Type": "text/plain", "Etag": `"e"`, "Content-Range": "",
@@ -373,4 +374,9 @@ func TestErrorsThroughAClient(t *testing.T) {
 	if !errors.As(err, &e) || e.Code != "NoSuchKey" || e.RequestID != "id7" || e.StatusCode != 404 {
 		t.Errorf("got %+v", err)
 	}
+}
+
+func ranged(info backends.Info, length int64, contentRange string) *backends.Object {
+	info.Length, info.ContentRange = length, contentRange
+	return &backends.Object{Info: info}
 }

@@ -30,11 +30,8 @@ func malformedXML() *Error { return ErrorFor("MalformedXML", "") }
 
 // DeleteManyRequest is DeleteObjects.
 type DeleteManyRequest struct {
-	Keys []string
-	// VersionIDs holds a version for each key, "" for none. It is nil when no
-	// key has one.
-	VersionIDs []string
-	Quiet      bool // answer the failures only
+	backends.DeleteManyRequest
+	Quiet bool // answer the failures only
 }
 
 // anyElement is an element whose name is not expected.
@@ -67,10 +64,8 @@ func (r *Request) DeleteMany(body io.Reader) (DeleteManyRequest, error) {
 	if len(doc.Objects) == 0 || len(doc.Objects) > maxDeletes || len(doc.Quiet) > 1 || len(doc.Other) > 0 {
 		return DeleteManyRequest{}, malformedXML()
 	}
-	d := DeleteManyRequest{
-		Keys:  make([]string, len(doc.Objects)),
-		Quiet: len(doc.Quiet) == 1 && doc.Quiet[0],
-	}
+	d := DeleteManyRequest{Quiet: len(doc.Quiet) == 1 && doc.Quiet[0]}
+	d.Objects, d.Header = make([]backends.ObjectVersion, len(doc.Objects)), pick(r.Header, deleteHeaders)
 	for i, o := range doc.Objects {
 		for _, other := range o.Other {
 			switch other.XMLName.Local {
@@ -85,12 +80,9 @@ func (r *Request) DeleteMany(body io.Reader) (DeleteManyRequest, error) {
 		if err := checkKey(o.Key[0]); err != nil {
 			return DeleteManyRequest{}, err
 		}
-		d.Keys[i] = o.Key[0]
-		if len(o.VersionID) == 1 && o.VersionID[0] != "" {
-			if d.VersionIDs == nil {
-				d.VersionIDs = make([]string, len(doc.Objects))
-			}
-			d.VersionIDs[i] = o.VersionID[0]
+		d.Objects[i].Key = o.Key[0]
+		if len(o.VersionID) == 1 {
+			d.Objects[i].VersionID = o.VersionID[0]
 		}
 	}
 	return d, nil

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"sluice/backends"
 )
 
 func deleteMany(t testing.TB, body io.Reader) (DeleteManyRequest, error) {
@@ -23,7 +25,9 @@ func TestDeleteMany(t *testing.T) {
   <Object><Key>€</Key><VersionId>v</VersionId></Object>
 </Delete>
 `))
-	want := DeleteManyRequest{Keys: []string{" a <&\nb/../ ", "€"}, VersionIDs: []string{"", "v"}, Quiet: true}
+	want := DeleteManyRequest{Quiet: true, DeleteManyRequest: backends.DeleteManyRequest{
+		Objects: []backends.ObjectVersion{{Key: " a <&\nb/../ "}, {Key: "€", VersionID: "v"}},
+	}}
 	if err != nil || !reflect.DeepEqual(d, want) {
 		t.Errorf("got %+v, %v", d, err)
 	}
@@ -34,8 +38,8 @@ func objects(n int) string {
 }
 
 func TestDeleteManyBounds(t *testing.T) {
-	if d, err := deleteMany(t, strings.NewReader(objects(1000))); err != nil || len(d.Keys) != 1000 || d.VersionIDs != nil {
-		t.Error(len(d.Keys), err)
+	if d, err := deleteMany(t, strings.NewReader(objects(1000))); err != nil || len(d.Objects) != 1000 {
+		t.Error(len(d.Objects), err)
 	}
 	for name, c := range map[string]struct{ body, code string }{
 		"1,001 keys":        {objects(1001), "MalformedXML"},
@@ -130,10 +134,11 @@ func FuzzDeleteXML(f *testing.F) {
 			}
 			return
 		}
-		if len(d.Keys) == 0 || len(d.Keys) > maxDeletes || d.VersionIDs != nil && len(d.VersionIDs) != len(d.Keys) {
-			t.Fatalf("%d keys, %d versions", len(d.Keys), len(d.VersionIDs))
+		if len(d.Objects) == 0 || len(d.Objects) > maxDeletes {
+			t.Fatalf("%d keys", len(d.Objects))
 		}
-		for _, key := range d.Keys {
+		for _, o := range d.Objects {
+			key := o.Key
 			if key == "" || checkKey(key) != nil {
 				t.Fatalf("key %q", key)
 			}

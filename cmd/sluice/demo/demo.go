@@ -224,7 +224,11 @@ func (s *stage) readEverything(ctx context.Context) error {
 	s.say("Visitors have looked at every old object once; each was copied to new on its way.")
 	settled, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	return s.gateway.Bucket(bucketName).CopiesDone(settled)
+	bucket, err := s.gateway.Bucket(settled, bucketName)
+	if err != nil {
+		return err
+	}
+	return bucket.CopiesDone(settled)
 }
 
 // keep leaves everything running until the user ends it.

@@ -1,0 +1,85 @@
+package backends
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+const (
+	allUsers           = "http://acs.amazonaws.com/groups/global/AllUsers"
+	authenticatedUsers = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
+)
+
+type aclXML struct {
+	Grants []struct {
+		URI        string `xml:"Grantee>URI"`
+		Permission string
+	} `xml:"AccessControlList>Grant"`
+}
+
+// CannedACL reads an object's ACL as the canned one that grants the same to
+// strangers ("private", "public-read", …): grants to single accounts mean nothing
+// on another store, whose accounts have other names. "" means that the store has
+// no ACLs.
+//
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html
+func CannedACL(ctx context.Context, s Reader, key string) (string, error) {
+	answer, err := s.Subresource(ctx, SubresourceRequest{
+		Op: "GetObjectAcl", Method: http.MethodGet, Key: key, Query: url.Values{"acl": {""}},
+	})
+	if errors.Is(err, ErrNotSupported) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var acl aclXML
+	if err := xml.Unmarshal(answer.Body, &acl); err != nil {
+		return "", fmt.Errorf("the ACL of %q on store %s: %w", key, s.Name(), err)
+	}
+	granted := make(map[string]bool)
+	for _, g := range acl.Grants {
+		granted[g.URI+" "+g.Permission] = true
+	}
+	full := granted[allUsers+" FULL_CONTROL"]
+	switch {
+	case full || granted[allUsers+" WRITE"]:
+		return "public-read-write", nil
+	case granted[allUsers+" READ"]:
+		return "public-read", nil
+	case granted[authenticatedUsers+" READ"]:
+		return "authenticated-read", nil
+	}
+	return "private", nil
+}
+
+type taggingXML struct {
+	Tags []struct{ Key, Value string } `xml:"TagSet>Tag"`
+}
+
+// Tags reads an object's tags. A store without tags has none.
+func Tags(ctx context.Context, s Reader, key string) (url.Values, error) {
+	answer, err := s.Subresource(ctx, SubresourceRequest{
+		Op: "GetObjectTagging", Method: http.MethodGet, Key: key, Query: url.Values{"tagging": {""}},
+	})
+	var e *Error
+	switch {
+	case errors.Is(err, ErrNotSupported), errors.As(err, &e) && e.Code == "NoSuchTagSet":
+		return url.Values{}, nil
+	case err != nil:
+		return nil, err
+	}
+	var set taggingXML
+	if err := xml.Unmarshal(answer.Body, &set); err != nil {
+		return nil, fmt.Errorf("the tags of %q on store %s: %w", key, s.Name(), err)
+	}
+	tags := make(url.Values, len(set.Tags))
+	for _, t := range set.Tags {
+		tags.Set(t.Key, t.Value)
+	}
+	return tags, nil
+}

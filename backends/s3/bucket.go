@@ -1,0 +1,106 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"sluice/backends"
+)
+
+// ListBuckets answers all buckets of the service that the keys may list.
+func (s *Store) ListBuckets(ctx context.Context) ([]Bucket, error) {
+	service := s.WithBucket("")
+	service.virtualHost = false
+	var answer struct {
+		Buckets []Bucket `xml:"Buckets>Bucket"`
+	}
+	err := service.doXML(ctx, &request{op: "ListBuckets", method: http.MethodGet}, "ListAllMyBucketsResult", &answer)
+	return answer.Buckets, err
+}
+
+// Bucket is one of ListBuckets.
+type Bucket struct {
+	Name    string
+	Created time.Time `xml:"CreationDate"`
+}
+
+// CreateBucket creates the bucket. One that is ours already is the store's own
+// error (BucketAlreadyOwnedByYou) or, with some stores, a success.
+func (s *Store) CreateBucket(ctx context.Context, header http.Header) error {
+	r := &request{op: "CreateBucket", method: http.MethodPut, header: header, mutation: true}
+	if s.region != "us-east-1" {
+		if err := r.withXML(locationXML{Region: s.region}); err != nil {
+			return err
+		}
+	}
+	resp, err := s.do(ctx, r)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+type locationXML struct {
+	XMLName xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ CreateBucketConfiguration"`
+	Region  string   `xml:"LocationConstraint"`
+}
+
+// DeleteBucket removes the bucket.
+func (s *Store) DeleteBucket(ctx context.Context) error {
+	resp, err := s.do(ctx, &request{op: "DeleteBucket", method: http.MethodDelete, mutation: true})
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// Subresource reads a document that hangs on the bucket or an object.
+func (s *Store) Subresource(ctx context.Context, r backends.SubresourceRequest) (*backends.SubresourceResult, error) {
+	return s.subresource(ctx, r, false)
+}
+
+// ChangeSubresource sets or removes one.
+func (s *Store) ChangeSubresource(ctx context.Context, r backends.SubresourceRequest) (*backends.SubresourceResult, error) {
+	return s.subresource(ctx, r, true)
+}
+
+func (s *Store) subresource(ctx context.Context, r backends.SubresourceRequest, mutation bool) (*backends.SubresourceResult, error) {
+	req := &request{op: r.Op, method: r.Method, key: r.Key, query: r.Query, header: r.Header, mutation: mutation}
+	if len(r.Body) > 0 {
+		req.withDocument(renamed(r.Body, r.Bucket, s.bucket))
+	}
+	resp, err := s.do(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxXML+1))
+	if err != nil || len(body) > maxXML {
+		return nil, s.fail(req, fmt.Errorf("the answer of %d bytes is not whole or too long: %w", len(body), err), mutation)
+	}
+	result := &backends.SubresourceResult{Status: resp.StatusCode, Header: resultHeader(resp), Body: renamed(body, s.bucket, r.Bucket)}
+	for _, name := range []string{"Content-Type", "Last-Modified"} {
+		if v := resp.Header.Get(name); v != "" {
+			result.Header.Set(name, v)
+		}
+	}
+	return result, nil
+}
+
+// renamed is a document that names one bucket where it named another: in the
+// resources of a policy, of a notification, ….
+func renamed(document []byte, from, to string) []byte {
+	if from == to || from == "" || to == "" {
+		return document
+	}
+	const arn = "arn:aws:s3:::"
+	for _, end := range []string{"/", `"`, "<"} {
+		document = bytes.ReplaceAll(document, []byte(arn+from+end), []byte(arn+to+end))
+	}
+	return document
+}

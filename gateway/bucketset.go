@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"hash/crc32"
+	"sync"
+
+	"golang.org/x/sync/singleflight"
+
+	"sluice/backends"
+	"sluice/gateway/mirror"
+	"sluice/gateway/s3api"
+)
+
+// wildcard is the name in the configuration that stands for every bucket it does
+// not name.
+const wildcard = "*"
+
+// maxOpen bounds the buckets of the wildcard that are open at once.
+const maxOpen = 10_000
+
+// bucketSet holds the buckets: those the configuration names, and those of the
+// wildcard that were used since the start.
+type bucketSet struct {
+	// find opens a bucket of the wildcard; nil if there is no wildcard. A bucket
+	// that the primary does not hold is backends.ErrNoBucket.
+	find func(ctx context.Context, name string) (*mirror.Bucket, error)
+
+	finding singleflight.Group
+	lives   [64]sync.Mutex // by a bucket's name; see lifeOf
+	mu      sync.Mutex
+	open    map[string]*openBucket
+	ctx     context.Context // of Run; nil before it
+	running sync.WaitGroup
+}
+
+type openBucket struct {
+	*mirror.Bucket
+	stop context.CancelFunc // nil before Run
+}
+
+// get answers a bucket. One that is not configured, or does not exist, is
+// backends.ErrNoBucket.
+func (s *bucketSet) get(ctx context.Context, name string) (*mirror.Bucket, error) {
+	s.mu.Lock()
+	b := s.open[name]
+	full := len(s.open) >= maxOpen
+	s.mu.Unlock()
+	switch {
+	case b != nil:
+		return b.Bucket, nil
+	case s.find == nil:
+		return nil, fmt.Errorf("bucket %s is not configured: %w", name, backends.ErrNoBucket)
+	case full:
+		return nil, s3api.ErrorFor("SlowDown", "Too many buckets are in use.")
+	}
+	found, err, _ := s.finding.Do(name, func() (any, error) {
+		// Others wait for the answer too: it does not end with this client.
+		b, err := s.find(context.WithoutCancel(ctx), name)
+		if err == nil {
+			s.add(b)
+		}
+		return b, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found.(*mirror.Bucket), nil
+}
+
+// lifeOf is the lock under which a bucket of the wildcard is opened, created or
+// deleted.
+func (s *bucketSet) lifeOf(name string) *sync.Mutex {
+	return &s.lives[crc32.ChecksumIEEE([]byte(name))%uint32(len(s.lives))]
+}
+
+// add opens a bucket to clients.
+func (s *bucketSet) add(b *mirror.Bucket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := &openBucket{Bucket: b}
+	s.open[b.Name] = o
+	if s.ctx != nil {
+		s.start(o)
+	}
+}
+
+// start runs what a bucket does in the background. s.mu is held.
+func (s *bucketSet) start(o *openBucket) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	o.stop = cancel
+	s.running.Go(func() { o.Run(ctx) })
+}
+
+// forget closes a bucket of the wildcard: it is looked for anew when it is next
+// named.
+func (s *bucketSet) forget(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.open[name]; o != nil && o.stop != nil {
+		o.stop()
+	}
+	delete(s.open, name)
+}
+
+// run runs the buckets until ctx is done.
+func (s *bucketSet) run(ctx context.Context) {
+	s.mu.Lock()
+	s.ctx = ctx
+	for _, o := range s.open {
+		s.start(o)
+	}
+	s.mu.Unlock()
+	<-ctx.Done()
+	s.running.Wait()
+}
+
+// names lists the open buckets.
+func (s *bucketSet) names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := make([]string, 0, len(s.open))
+	for name := range s.open {
+		names = append(names, name)
+	}
+	return names
+}

@@ -1,0 +1,111 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+
+	"sluice/backends"
+	"sluice/gateway/journal"
+)
+
+// Subresource reads what hangs on the bucket or an object beside the content, as
+// the primary has it.
+func (b *Bucket) Subresource(ctx context.Context, r backends.SubresourceRequest) (*backends.SubresourceResult, error) {
+	r.Bucket = b.Name
+	for {
+		v := b.view()
+		result, err := v.primary.Subresource(ctx, r)
+		if b.current(v) {
+			return result, err
+		}
+	}
+}
+
+// ChangeSubresource sets or removes it on both stores. What the secondary can not
+// have is left out and noted (Missed).
+//
+// A bucket's own documents have no key that an intent could name: what the
+// secondary did not take of them is noted too, and the operator's to set.
+func (b *Bucket) ChangeSubresource(ctx context.Context, r backends.SubresourceRequest) (*backends.SubresourceResult, error) {
+	v := b.view()
+	r.Bucket = b.Name
+	var result *backends.SubresourceResult
+	m := &mutation{
+		kind: journal.Change, keys: []string{r.Key}, invisible: r.Key == "",
+		ordered: true,                     // the primary judges the document
+		alone:   r.Query.Has("versionId"), // versions have other names on the other store
+		run: func(ctx context.Context, s side, store backends.Store, _ *tap) error {
+			res, err := store.ChangeSubresource(ctx, r)
+			if s == primary {
+				result = res
+				return err
+			}
+			if r.Key == "" || errors.Is(err, backends.ErrNotSupported) {
+				b.missed.note(b.log, r.Op, err)
+				return nil
+			}
+			return err
+		},
+	}
+	if err := b.mutate(ctx, v, m); err != nil {
+		return nil, err
+	}
+	if r.Op == "PutBucketVersioning" {
+		b.versioned.Store(true)
+	}
+	return result, nil
+}
+
+// Missed answers the operations that took effect on the primary alone, with the
+// secondary's words: it does not know them, or refused them.
+func (b *Bucket) Missed() map[string]string {
+	b.missed.mu.Lock()
+	defer b.missed.mu.Unlock()
+	return maps.Clone(b.missed.ops)
+}
+
+// missed keeps them.
+type missed struct {
+	mu  sync.Mutex
+	ops map[string]string // S3's name of the operation → the store's words
+}
+
+// note keeps what became of an operation on the secondary, and tells the operator
+// of a failure when it is new.
+func (m *missed) note(log *slog.Logger, op string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err == nil {
+		delete(m.ops, op)
+		return
+	}
+	if m.ops == nil {
+		m.ops = make(map[string]string)
+	}
+	if m.ops[op] != err.Error() {
+		m.ops[op] = err.Error()
+		log.Warn("the secondary store did not take an operation: it took effect on the primary alone", "operation", op, "error", err)
+	}
+}
+
+// ListVersions answers a page of the primary's versions, without Sluice's own
+// objects.
+func (b *Bucket) ListVersions(ctx context.Context, r backends.ListVersionsRequest) (*backends.VersionsPage, error) {
+	for {
+		v := b.view()
+		page, err := v.primary.ListVersions(ctx, r)
+		if !b.current(v) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		page.Versions = slices.DeleteFunc(page.Versions, func(o backends.Version) bool { return IsReserved(o.Key) })
+		page.Prefixes = slices.DeleteFunc(page.Prefixes, IsReserved)
+		return page, nil
+	}
+}

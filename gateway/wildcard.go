@@ -1,0 +1,173 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"sluice/backends"
+	"sluice/backends/s3"
+	"sluice/gateway/config"
+	"sluice/gateway/mirror"
+	"sluice/gateway/s3api"
+)
+
+// A bucket under the configuration's "*" comes and goes as clients create and
+// delete it. Opening, creating and deleting one exclude each other (lifeOf): what a
+// deletion empties on the new store must not be a new bucket's.
+
+// createBucket makes a bucket of the wildcard on both stores. A client that makes
+// sure of a configured bucket may go on: that one is the operator's to make.
+func (g *Gateway) createBucket(c *call) error {
+	if err := c.drain(); err != nil {
+		return err
+	}
+	if _, named := g.config.Buckets[c.Bucket]; !named {
+		any, ok := g.config.Buckets[wildcard]
+		if !ok {
+			return s3api.ErrorFor("AccessDenied", "Buckets are part of the gateway's configuration.")
+		}
+		if err := g.createOnStores(c.r.Context(), any, c.Bucket, c.NewBucket()); err != nil {
+			return err
+		}
+		if _, err := g.buckets.get(c.r.Context(), c.Bucket); err != nil {
+			return err
+		}
+	}
+	c.w.Header().Set("Location", "/"+c.Bucket)
+	c.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// createOnStores: the old store's answer is the client's. What the new one does not
+// make of it is made when the bucket is opened.
+func (g *Gateway) createOnStores(ctx context.Context, any config.Bucket, name string, header http.Header) error {
+	life := g.buckets.lifeOf(name)
+	life.Lock()
+	defer life.Unlock()
+	if err := g.bucket(any.Old, name).CreateBucket(ctx, header); err != nil {
+		return err
+	}
+	if any.New != "" {
+		if err := g.bucket(any.New, name).CreateBucket(ctx, header); err != nil {
+			g.log.Info("the new store did not create a bucket as asked", "bucket", name, "error", err)
+		}
+	}
+	return nil
+}
+
+// findBucket opens a bucket of the wildcard that the old store holds, and makes the
+// new store's if it is missing.
+func (g *Gateway) findBucket(ctx context.Context, name string) (*mirror.Bucket, error) {
+	life := g.buckets.lifeOf(name)
+	life.Lock()
+	defer life.Unlock()
+	any := g.config.Buckets[wildcard]
+	if err := exists(ctx, g.bucket(any.Old, name)); err != nil {
+		return nil, err
+	}
+	if _, known := g.state.Phase(name); !known && any.New != "" {
+		new := g.bucket(any.New, name)
+		err := exists(ctx, new)
+		if errors.Is(err, backends.ErrNoBucket) {
+			err = new.CreateBucket(ctx, nil)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("bucket %s on the new store: %w", name, hideBucket(err))
+		}
+	}
+	return g.openBucket(ctx, name, any)
+}
+
+// hideBucket keeps the new store's missing bucket from looking like the bucket's
+// own absence.
+func hideBucket(err error) error {
+	var e *backends.Error
+	if errors.As(err, &e) && errors.Is(err, backends.ErrNoBucket) {
+		other := *e
+		other.Kind = backends.ErrUnavailable
+		return &other
+	}
+	return err
+}
+
+// exists asks a store for its bucket; backends.ErrNoBucket if it has none.
+func exists(ctx context.Context, s *s3.Store) error {
+	_, err := s.Subresource(ctx, backends.SubresourceRequest{
+		Op: "GetBucketLocation", Method: http.MethodGet, Query: url.Values{"location": {""}},
+	})
+	return err
+}
+
+// bucketToRepair finds the bucket of a pending intent (migrate.Repairer.Bucket).
+func (g *Gateway) bucketToRepair(ctx context.Context, name string) (*mirror.Bucket, error) {
+	b, err := g.buckets.get(ctx, name)
+	if errors.Is(err, backends.ErrNoBucket) && g.buckets.find == nil {
+		return nil, nil
+	}
+	return b, err
+}
+
+// deleteBucket removes a bucket of the wildcard from both stores.
+func (g *Gateway) deleteBucket(c *call) error {
+	if _, named := g.config.Buckets[c.Bucket]; named {
+		return s3api.ErrorFor("AccessDenied", "The bucket is part of the gateway's configuration.")
+	}
+	ctx, name := context.WithoutCancel(c.r.Context()), c.Bucket // begun, it is done
+	life := g.buckets.lifeOf(name)
+	life.Lock()
+	defer life.Unlock()
+
+	// The record goes first: should a crash leave the new store's bucket behind,
+	// it must not pass for the mirror of a later bucket of this name.
+	phase := c.bucket.Phase()
+	if err := g.state.Drop(name); err != nil {
+		return err
+	}
+	if err := c.bucket.Primary().DeleteBucket(ctx); err != nil {
+		return errors.Join(err, g.state.SetPhase(name, phase))
+	}
+	g.buckets.forget(name)
+	if new := c.bucket.Secondary(); new != nil {
+		if err := removeMirror(ctx, new, phase.Baseline); err != nil {
+			g.log.Warn("the new store's bucket could not be removed", "bucket", name, "store", new.Name(), "error", err)
+		}
+	}
+	c.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// removeMirror removes the new store's bucket. The old one was empty, or its store
+// would not have removed it; so what is left here are copies of what is gone, and
+// versions, which are never removed one by one. That holds on a proven baseline
+// only: otherwise what a bucket holds may be nobody's copy, and stays.
+func removeMirror(ctx context.Context, new backends.Store, baseline bool) error {
+	err := new.DeleteBucket(ctx)
+	if !errors.Is(err, backends.ErrConflict) || !baseline {
+		return err
+	}
+	for {
+		page, err := new.ListVersions(ctx, backends.ListVersionsRequest{MaxKeys: 1000})
+		if err != nil {
+			return err
+		}
+		if len(page.Versions) == 0 {
+			return new.DeleteBucket(ctx)
+		}
+		r := backends.DeleteManyRequest{}
+		for _, v := range page.Versions {
+			r.Objects = append(r.Objects, backends.ObjectVersion{Key: v.Key, VersionID: v.VersionID})
+		}
+		results, err := new.DeleteMany(ctx, r)
+		if err != nil {
+			return err
+		}
+		for _, result := range results {
+			if result.Err != nil {
+				return result.Err
+			}
+		}
+	}
+}
