@@ -30,6 +30,7 @@ type credential struct {
 	at          time.Time
 	payload     string // x-amz-content-sha256
 	presigned   bool
+	form        bool // the fields of a form that is posted
 }
 
 // fromHeader reads
@@ -79,8 +80,11 @@ func (v *Verifier) fromHeader(r *http.Request, header string) (*credential, erro
 
 // malformed refuses in the words of the place that the signature came from.
 func (c *credential) malformed(format string, args ...any) error {
-	if c.presigned {
+	switch {
+	case c.presigned:
 		return refuse(malformedQuery, format, args...)
+	case c.form:
+		return refuse("InvalidArgument", format, args...)
 	}
 	return refuse(malformed, "The authorization header is malformed; "+format, args...)
 }

@@ -65,26 +65,45 @@ func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 	if c == nil {
 		return &Identity{Anonymous: true, payload: r.Header.Get("X-Amz-Content-Sha256")}, nil
 	}
-	secret, ok := v.Secret(c.accessKeyID)
-	if !ok {
-		return nil, refuse("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+	secret, err := v.secret(c)
+	if err != nil {
+		return nil, err
 	}
 	canonical := c.canonicalRequest(r, query)
 	text := algorithm + "\n" + c.date + "\n" + c.scope + "\n" + hexSHA256(canonical)
-	id := keyScope{c.accessKeyID, secret, c.scope}
-	key, known := v.signingKey(id)
-	if !hmac.Equal([]byte(sign(key, text)), []byte(c.signature)) {
+	key, ok := v.checkSignature(c, secret, text)
+	if !ok {
 		err := mismatch(c.accessKeyID, text, c.signature)
 		err.CanonicalRequest = string(canonical)
 		return nil, err
-	}
-	if !known {
-		v.keys.Add(id, key)
 	}
 	return &Identity{
 		AccessKeyID: c.accessKeyID, payload: c.payload, signature: c.signature,
 		key: key, date: c.date, scope: c.scope,
 	}, nil
+}
+
+// secret looks up the key that c names.
+func (v *Verifier) secret(c *credential) (string, error) {
+	secret, ok := v.Secret(c.accessKeyID)
+	if !ok {
+		return "", refuse("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+	}
+	return secret, nil
+}
+
+// checkSignature tells whether c's signature is that of text, and gives the key
+// that text is signed with.
+func (v *Verifier) checkSignature(c *credential, secret, text string) (key []byte, ok bool) {
+	id := keyScope{c.accessKeyID, secret, c.scope}
+	key, known := v.signingKey(id)
+	if !hmac.Equal([]byte(sign(key, text)), []byte(c.signature)) {
+		return nil, false
+	}
+	if !known {
+		v.keys.Add(id, key)
+	}
+	return key, true
 }
 
 // readCredential finds the signature that r carries; nil if there is none.
@@ -128,7 +147,7 @@ const maxKeys = 1024
 type keyScope struct{ accessKeyID, secret, scope string }
 
 // signingKey derives the day's key, or remembers it: four HMACs a request are a
-// good part of what verifying costs. Verify keeps a new one only once a signature
+// good part of what verifying costs. checkSignature keeps a new one only once a signature
 // was right, or anybody could push the others out by naming regions at will.
 func (v *Verifier) signingKey(id keyScope) (key []byte, known bool) {
 	v.once.Do(func() { v.keys, _ = lru.New[keyScope, []byte](maxKeys) }) // fails for a size below 1 only
