@@ -25,6 +25,7 @@ const (
 	GetObject               Op = "GetObject"
 	HeadObject              Op = "HeadObject"
 	PutObject               Op = "PutObject"
+	PostObject              Op = "PostObject"
 	CopyObject              Op = "CopyObject"
 	DeleteObject            Op = "DeleteObject"
 	CreateMultipartUpload   Op = "CreateMultipartUpload"
