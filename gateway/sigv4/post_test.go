@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
 // amazonsPolicy is the policy of Amazon's example, with its line breaks
@@ -51,6 +54,40 @@ func TestAmazonsForm(t *testing.T) {
 	if err != nil || id.AccessKeyID != exampleKey || id.Anonymous || sizes != (LengthRange{0, math.MaxInt64}) {
 		t.Errorf("identity %+v, sizes %v, error %v", id, sizes, err)
 	}
+}
+
+// TestMinioGosForm posts what minio-go signs.
+func TestMinioGosForm(t *testing.T) {
+	client, err := minio.New("s3.test", &minio.Options{
+		Creds: credentials.NewStaticV4(exampleKey, exampleSecret, ""), Region: "eu-west-1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := minio.NewPostPolicy()
+	err = errors.Join(
+		p.SetBucket("photos"), p.SetKeyStartsWith("user/"), p.SetExpires(time.Now().Add(time.Hour)),
+		p.SetContentTypeStartsWith("image/"), p.SetContentLengthRange(1, 1024), p.SetSuccessStatusAction("201"),
+		p.SetUserMetadata("owner", "me"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, form, err := client.PresignedPostPolicy(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := make(map[string]string)
+	for name, value := range form {
+		fields[strings.ToLower(name)] = value
+	}
+	fields["key"], fields["content-type"] = "user/a", "image/png"
+	id, sizes, err := verifier(time.Now()).VerifyPost("photos", fields)
+	if err != nil || id.AccessKeyID != exampleKey || sizes != (LengthRange{1, 1024}) {
+		t.Errorf("identity %+v, sizes %v, error %v", id, sizes, err)
+	}
+	fields["content-type"] = "text/html"
+	_, _, err = verifier(time.Now()).VerifyPost("photos", fields)
+	wantCode(t, err, "AccessDenied")
 }
 
 func TestFormRefusals(t *testing.T) {
