@@ -115,14 +115,3 @@ func (s *bucketSet) run(ctx context.Context) {
 	<-ctx.Done()
 	s.running.Wait()
 }
-
-// names lists the open buckets.
-func (s *bucketSet) names() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	names := make([]string, 0, len(s.open))
-	for name := range s.open {
-		names = append(names, name)
-	}
-	return names
-}

@@ -39,6 +39,7 @@ type Gateway struct {
 	cache       *cache.Cache
 	repairer    *migrate.Repairer
 	requests    chan struct{} // a slot for each request in flight
+	forms       chan struct{} // a slot for each form whose file is taken in
 }
 
 // Run repairs and copies in the background until ctx is done, waits for what is
@@ -105,6 +106,9 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) error {
 	req, err := s3api.Parse(r, g.bucketOf(r.Host))
 	if err != nil {
 		return err
+	}
+	if req.Op == s3api.PostObject {
+		return g.bucketError(req.Bucket, g.postObject(w, r, req))
 	}
 	who, err := g.verifier.Verify(r)
 	if err != nil {

@@ -35,7 +35,6 @@ const (
 	AbortMultipartUpload    Op = "AbortMultipartUpload"
 	ListParts               Op = "ListParts"
 	ListObjectVersions      Op = "ListObjectVersions"
-	PostObject              Op = "PostObject"
 	PutBucketVersioning     Op = "PutBucketVersioning"
 )
 

@@ -31,6 +31,7 @@ type credential struct {
 	payload     string // x-amz-content-sha256
 	presigned   bool
 	form        bool // the fields of a form that is posted
+	version2    bool // a form signed by HMAC-SHA1
 }
 
 // fromHeader reads

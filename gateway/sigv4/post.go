@@ -1,6 +1,9 @@
 package sigv4
 
 import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
 	"io"
 	"math"
 	"net/http"
@@ -31,7 +34,7 @@ func (v *Verifier) VerifyPost(bucket string, fields map[string]string) (*Identit
 		return nil, LengthRange{}, err
 	}
 	text := fields["policy"] // in base64, as it was sent
-	if _, ok := v.checkSignature(c, secret, text); !ok {
+	if !v.checkForm(c, secret, text) {
 		return nil, LengthRange{}, mismatch(c.accessKeyID, text, c.signature)
 	}
 	p, err := parsePolicy(text)
@@ -42,6 +45,20 @@ func (v *Verifier) VerifyPost(bucket string, fields map[string]string) (*Identit
 		return nil, LengthRange{}, err
 	}
 	return &Identity{AccessKeyID: c.accessKeyID}, p.sizes, nil
+}
+
+// checkForm tells whether c's signature is that of a policy. Forms last: pages made
+// for version 2, whose signature is an HMAC-SHA1, are still about, and for forms
+// alone it is no weaker than what they are
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/HTTPPOSTForms.html).
+func (v *Verifier) checkForm(c *credential, secret, policy string) bool {
+	if !c.version2 {
+		_, ok := v.checkSignature(c, secret, policy)
+		return ok
+	}
+	h := hmac.New(sha1.New, []byte(secret))
+	h.Write([]byte(policy))
+	return hmac.Equal([]byte(base64.StdEncoding.EncodeToString(h.Sum(nil))), []byte(c.signature))
 }
 
 // credentialFields are those that a signed form has, as S3 spells them.
@@ -62,7 +79,7 @@ func (v *Verifier) fromForm(fields map[string]string) (*credential, error) {
 	}
 	switch {
 	case fields["x-amz-algorithm"] == "" && fields["x-amz-signature"] == "" && (fields["awsaccesskeyid"] != "" || fields["signature"] != ""):
-		return nil, refuse("InvalidRequest", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
+		return fromForm2(fields)
 	case sent == 0:
 		return nil, nil
 	case missing != "":
@@ -81,6 +98,16 @@ func (v *Verifier) fromForm(fields map[string]string) (*credential, error) {
 		return nil, c.malformed("Invalid credential date %q. This date is not the same as X-Amz-Date: %q.", c.day, c.date[:len(c.day)])
 	}
 	return c, nil
+}
+
+// fromForm2 reads the credential of a form that is signed by version 2.
+func fromForm2(fields map[string]string) (*credential, error) {
+	for _, name := range []string{"AWSAccessKeyId", "signature", "policy"} {
+		if fields[strings.ToLower(name)] == "" {
+			return nil, refuse("InvalidArgument", "Bucket POST must contain a field named '%s'.  If it is specified, please check the order of the fields.", name)
+		}
+	}
+	return &credential{form: true, version2: true, accessKeyID: fields["awsaccesskeyid"], signature: fields["signature"]}, nil
 }
 
 // FormBody is the Body of a form's file: header holds what the form's fields

@@ -1,6 +1,8 @@
 package sigv4
 
 import (
+	"crypto/hmac"
+	"crypto/sha1"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -145,8 +147,32 @@ func TestFormsWithoutSignature(t *testing.T) {
 		t.Errorf("identity %+v, sizes %v, error %v", id, sizes, err)
 	}
 	_, _, err = verifier(amazonsDay).VerifyPost("b", map[string]string{"key": "k", "policy": "e30=", "awsaccesskeyid": "a", "signature": "s"})
-	wantCode(t, err, "InvalidRequest")
+	wantCode(t, err, "InvalidAccessKeyId")
 	_, _, err = verifier(amazonsDay).VerifyPost("b", map[string]string{"key": "k", "policy": "e30="})
+	wantCode(t, err, "InvalidArgument")
+}
+
+// TestVersion2Form: the policy is signed by an HMAC-SHA1 of the secret.
+func TestVersion2Form(t *testing.T) {
+	const document = `{"expiration": "2015-12-30T12:00:00.000Z", "conditions": [{"bucket": "b"}, ["starts-with", "$key", ""]]}`
+	policy := base64.StdEncoding.EncodeToString([]byte(document))
+	h := hmac.New(sha1.New, []byte(exampleSecret))
+	h.Write([]byte(policy))
+	fields := map[string]string{
+		"key": "k", "policy": policy, "awsaccesskeyid": exampleKey,
+		"signature": base64.StdEncoding.EncodeToString(h.Sum(nil)),
+	}
+	id, _, err := verifier(amazonsDay).VerifyPost("b", fields)
+	if err != nil || id.AccessKeyID != exampleKey {
+		t.Errorf("identity %+v, error %v", id, err)
+	}
+	_, _, err = verifier(amazonsDay).VerifyPost("other", fields)
+	wantCode(t, err, "AccessDenied")
+	fields["signature"] = "A" + fields["signature"][1:]
+	_, _, err = verifier(amazonsDay).VerifyPost("b", fields)
+	wantCode(t, err, "SignatureDoesNotMatch")
+	delete(fields, "signature")
+	_, _, err = verifier(amazonsDay).VerifyPost("b", fields)
 	wantCode(t, err, "InvalidArgument")
 }
 
