@@ -3,6 +3,7 @@ package backends
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 )
 
@@ -46,7 +47,10 @@ type Error struct {
 	Status  int    // the HTTP status, 0 if there was no answer
 	Code    string // S3's error code, "" if there was no S3 answer
 	Message string // the store's words
-	Err     error  // the cause below, if there is one
+	// Header holds the answer's X-Amz-Delete-Marker, X-Amz-Version-Id, Allow and
+	// Last-Modified, which say what a version that was asked for is; or nil.
+	Header http.Header
+	Err    error // the cause below, if there is one
 	// MaybeApplied: the mutation may have taken effect, or may still take
 	// effect later. False only when the store's answer, or the lack of a
 	// complete request, rules that out.

@@ -24,6 +24,8 @@ type Profile struct {
 	ConditionalCreate bool `json:"conditional_create"`
 	// Checksums: x-amz-checksum-* headers are taken.
 	Checksums bool `json:"checksums"`
+	// Trailers: they are taken behind a signed body, too.
+	Trailers bool `json:"trailers"`
 	// ACLs: an object's ACL can be set to public-read, and reads back so. Some
 	// stores have none, some take them and forget.
 	ACLs bool `json:"acls"`
@@ -49,10 +51,13 @@ func Probe(ctx context.Context, s Store) (Profile, error) {
 	return p, nil
 }
 
-// unsupported tells whether a store refused because it does not know what was
-// asked. A denial counts: what can not be used is not there.
-func unsupported(err error) bool {
-	return errors.Is(err, ErrNotSupported) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrDenied)
+// unlessUnsupported drops the error of a store that does not know what was asked. A
+// denial counts: what can not be used is not there.
+func unlessUnsupported(err error) error {
+	if errors.Is(err, ErrNotSupported) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrDenied) {
+		return nil
+	}
+	return err
 }
 
 func probePut(ctx context.Context, s Store, content string, change func(*PutRequest)) (*PutResult, error) {
@@ -86,15 +91,19 @@ func probeCreate(ctx context.Context, s Store, p *Profile) error {
 
 func probeChecksums(ctx context.Context, s Store, p *Profile) error {
 	const content = "third"
-	sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(content)))
-	_, err := probePut(ctx, s, content, func(r *PutRequest) {
-		r.Header.Set("X-Amz-Checksum-Crc32", base64.StdEncoding.EncodeToString(sum))
-	})
-	p.Checksums = err == nil
-	if unsupported(err) {
-		return nil
+	const name = "X-Amz-Checksum-Crc32"
+	sum := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(content))))
+	_, err := probePut(ctx, s, content, func(r *PutRequest) { r.Header.Set(name, sum) })
+	if p.Checksums = err == nil; !p.Checksums {
+		return unlessUnsupported(err)
 	}
-	return err
+	_, err = probePut(ctx, s, content, func(r *PutRequest) { r.Trailer = &Trailer{name, func() string { return sum }} })
+	if err == nil {
+		var info *Info
+		info, err = s.Head(ctx, GetRequest{Key: probeKey, Header: http.Header{"X-Amz-Checksum-Mode": {"ENABLED"}}})
+		p.Trailers = err == nil && info.Header.Get(name) == sum
+	}
+	return unlessUnsupported(err)
 }
 
 func probeACLs(ctx context.Context, s Store, p *Profile) error {
@@ -103,10 +112,7 @@ func probeACLs(ctx context.Context, s Store, p *Profile) error {
 		Query: url.Values{"acl": {""}}, Header: http.Header{"X-Amz-Acl": {"public-read"}},
 	}
 	if _, err := s.ChangeSubresource(ctx, acl); err != nil {
-		if unsupported(err) {
-			return nil
-		}
-		return err
+		return unlessUnsupported(err)
 	}
 	canned, err := CannedACL(ctx, s, probeKey)
 	p.ACLs = canned == "public-read"

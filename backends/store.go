@@ -156,10 +156,17 @@ type PutRequest struct {
 	ContentMD5  string // base64, as Content-MD5 carries it; the store verifies it
 	IfMatch     string // ETag without quotes: replace only this
 	IfNoneMatch bool   // If-None-Match: * — create only, else ErrPrecondition
+	Trailer     *Trailer
 	// Header holds the object's headers (see Info.Header) and those that act on
 	// it: X-Amz-Acl, X-Amz-Grant-*, X-Amz-Tagging, X-Amz-Storage-Class,
 	// X-Amz-Server-Side-Encryption*, X-Amz-Object-Lock-*, X-Amz-Checksum-*.
 	Header http.Header
+}
+
+// Trailer is a checksum that is known only when the body was read to its end.
+type Trailer struct {
+	Name  string // for example "X-Amz-Checksum-Crc32"
+	Value func() string
 }
 
 // PutResult is the answer to Put, UploadPart and CompleteUpload.
@@ -273,6 +280,7 @@ type PartRequest struct {
 	Size       int64
 	SHA256     string
 	ContentMD5 string
+	Trailer    *Trailer
 	Header     http.Header
 }
 
@@ -321,6 +329,10 @@ type PartsPage struct {
 	Truncated    bool
 	NextNumber   int // part-number-marker of the next page
 	StorageClass string
+	Owner        *Owner
+	Initiator    *Owner
+	// ChecksumAlgorithm and ChecksumType are those the upload was opened with.
+	ChecksumAlgorithm, ChecksumType string
 }
 
 // Part is a stored part of an open upload.
@@ -329,6 +341,7 @@ type Part struct {
 	Size         int64
 	ETag         string
 	LastModified time.Time
+	Checksum     map[string]string // as in CompletedPart
 }
 
 // ListUploadsRequest asks for a page of the open uploads.
@@ -355,6 +368,8 @@ type Upload struct {
 	UploadID     string
 	Initiated    time.Time
 	StorageClass string
+	Owner        *Owner
+	Initiator    *Owner
 }
 
 // ListVersionsRequest asks for a page of all versions.

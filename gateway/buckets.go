@@ -90,6 +90,6 @@ func (g *Gateway) listBuckets(c *call) error {
 			buckets = append(buckets, s3api.Bucket{Name: name, Created: created[name]})
 		}
 	}
-	s3api.WriteListBuckets(c.w, backends.Owner{ID: "sluice", DisplayName: "sluice"}, buckets)
+	s3api.WriteListBuckets(c.w, backends.Owner{ID: c.who.AccessKeyID, DisplayName: c.who.AccessKeyID}, buckets)
 	return nil
 }

@@ -22,6 +22,9 @@ func (c *call) getObject() error {
 		return err
 	}
 	o, served, err := c.bucket.Get(c.r.Context(), r.GetRequest)
+	if errors.Is(err, backends.ErrInvalidRange) {
+		return c.beyondRange(r, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -37,6 +40,23 @@ func (c *call) getObject() error {
 		panic(http.ErrAbortHandler)
 	}
 	return nil
+}
+
+// beyondRange answers a read whose range lies outside the object: a condition that
+// does not hold goes before the range (RFC 9110, section 13.2.2).
+func (c *call) beyondRange(r s3api.GetRequest, err error) error {
+	if r.Conditions == (s3api.Conditions{}) {
+		return err
+	}
+	r.Range, r.PartNumber = "", 0
+	info, _, headErr := c.bucket.Head(c.r.Context(), r.GetRequest)
+	if headErr != nil {
+		return err
+	}
+	if failed := r.Conditions.Check(info.ETag, info.LastModified); failed != nil {
+		return c.condition(failed, info, r.ResponseHeaders)
+	}
+	return err
 }
 
 // dropStaleRange drops the range of a request whose If-Range does not hold: the
@@ -101,8 +121,18 @@ func (c *call) putObject() error {
 		if err != nil {
 			return nil, err
 		}
+		r.Trailer = c.trailer()
 		return c.bucket.Put(c.r.Context(), r)
 	})
+}
+
+// trailer is the checksum that the client announces behind the body, or nil.
+func (c *call) trailer() *backends.Trailer {
+	name, value := c.body.Trailer()
+	if name == "" {
+		return nil
+	}
+	return &backends.Trailer{Name: name, Value: value}
 }
 
 // upload answers an operation that stores the request's body.

@@ -31,6 +31,7 @@ func (c *call) uploadPart() error {
 		if err != nil {
 			return nil, err
 		}
+		r.Trailer = c.trailer()
 		return c.bucket.UploadPart(c.r.Context(), r)
 	})
 }

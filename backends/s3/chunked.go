@@ -12,6 +12,8 @@ import (
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/signer"
+
+	"sluice/backends"
 )
 
 // Chunked signing
@@ -39,12 +41,37 @@ func chunkedLength(size int64) int64 {
 	return n + int64(1+chunkOverhead)
 }
 
-// signChunked signs a request whose body is to travel in signed chunks.
-func (s *Store) signChunked(req *http.Request, keys credentials.Value) *http.Request {
+// trailerLengths are how long each checksum is in base64.
+var trailerLengths = map[string]int{
+	"X-Amz-Checksum-Crc32": 8, "X-Amz-Checksum-Crc32c": 8, "X-Amz-Checksum-Crc64nvme": 12,
+	"X-Amz-Checksum-Sha1": 28, "X-Amz-Checksum-Sha256": 44,
+}
+
+// trailerLine is a trailer as it stands behind the last chunk. Its signature covers
+// it with "\n" in place of the line break.
+func trailerLine(name, value string) string { return strings.ToLower(name) + ":" + value + "\r\n" }
+
+const trailerSignature = "x-amz-trailer-signature:"
+
+// trailerOverhead is how many bytes a trailer takes, its signature and the last line
+// break included; the line break that ends the last chunk becomes the last one.
+func trailerOverhead(t *backends.Trailer) int64 {
+	return int64(len(trailerLine(t.Name, "")) + trailerLengths[t.Name] + len(trailerSignature) + 64 + 2)
+}
+
+// signChunked signs a request whose body is to travel in signed chunks, with a
+// trailer behind them if there is one.
+func (s *Store) signChunked(req *http.Request, keys credentials.Value, trailer *backends.Trailer) *http.Request {
 	size := req.ContentLength
-	req.Header.Set("X-Amz-Content-Sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
-	req.Header.Set("X-Amz-Decoded-Content-Length", fmt.Sprint(size))
+	kind := "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 	req.ContentLength = chunkedLength(size)
+	if trailer != nil {
+		kind += "-TRAILER"
+		req.Header.Set("X-Amz-Trailer", strings.ToLower(trailer.Name))
+		req.ContentLength += trailerOverhead(trailer)
+	}
+	req.Header.Set("X-Amz-Content-Sha256", kind)
+	req.Header.Set("X-Amz-Decoded-Content-Length", fmt.Sprint(size))
 	body := req.Body
 	req = signer.SignV4(*req, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, s.region)
 	_, signature, _ := strings.Cut(req.Header.Get("Authorization"), "Signature=")
@@ -55,8 +82,8 @@ func (s *Store) signChunked(req *http.Request, keys credentials.Value) *http.Req
 		key = mac(key, part)
 	}
 	req.Body = &chunkedBody{
-		src: body, left: size, key: key, previous: signature,
-		prefix: "AWS4-HMAC-SHA256-PAYLOAD\n" + date + "\n" + day + "/" + s.region + "/s3/aws4_request\n",
+		src: body, left: size, key: key, previous: signature, trailer: trailer,
+		scope: "\n" + date + "\n" + day + "/" + s.region + "/s3/aws4_request\n",
 	}
 	return req
 }
@@ -73,8 +100,9 @@ type chunkedBody struct {
 	src      io.ReadCloser
 	left     int64 // bytes of src not read yet
 	key      []byte
-	prefix   string
+	scope    string // the second and third line of what is signed
 	previous string
+	trailer  *backends.Trailer // nil: there is none
 
 	buf  []byte // room for a chunk
 	out  []byte // what of buf was not handed out yet
@@ -114,12 +142,23 @@ func (b *chunkedBody) next() error {
 	b.left -= int64(n)
 	b.last = n == 0
 	sum := sha256.Sum256(data)
-	b.previous = hex.EncodeToString(mac(b.key, b.prefix+b.previous+"\n"+emptySHA256+"\n"+hex.EncodeToString(sum[:])))
+	b.previous = hex.EncodeToString(mac(b.key, "AWS4-HMAC-SHA256-PAYLOAD"+b.scope+b.previous+"\n"+emptySHA256+"\n"+hex.EncodeToString(sum[:])))
 	head := fmt.Sprintf("%x;chunk-signature=%s\r\n", n, b.previous)
 	start := chunkHead - copy(b.buf[chunkHead-len(head):chunkHead], head)
 	end := chunkHead + n + copy(b.buf[chunkHead+n:], "\r\n")
 	b.out = b.buf[start:end]
+	if b.last && b.trailer != nil {
+		b.out = append(b.out[:end-start-2], b.signedTrailer()...)
+	}
 	return nil
+}
+
+// signedTrailer is what follows the last chunk's head.
+func (b *chunkedBody) signedTrailer() string {
+	line := trailerLine(b.trailer.Name, b.trailer.Value())
+	sum := sha256.Sum256([]byte(strings.TrimSuffix(line, "\r\n") + "\n"))
+	signature := hex.EncodeToString(mac(b.key, "AWS4-HMAC-SHA256-TRAILER"+b.scope+b.previous+"\n"+hex.EncodeToString(sum[:])))
+	return line + trailerSignature + signature + "\r\n\r\n"
 }
 
 func (b *chunkedBody) Close() error { return b.src.Close() }

@@ -138,7 +138,7 @@ func (s *Store) deleteNamed(
 	for _, e := range answer.Error {
 		o := backends.ObjectVersion{Key: e.Key, VersionID: e.VersionID}
 		answered[o] = true
-		err := s.mapError(&request{op: req.op, key: e.Key, mutation: true}, &http.Response{StatusCode: http.StatusOK},
+		err := s.mapError(&request{op: req.op, key: e.Key, mutation: true}, &http.Response{StatusCode: statusOf(e.Code)},
 			errorXML{Code: e.Code, Message: e.Message})
 		if errors.Is(err, backends.ErrNotFound) {
 			continue
@@ -151,9 +151,25 @@ func (s *Store) deleteNamed(
 		if answered[o] {
 			continue
 		}
+		// MinIO leaves out the names of what it deleted when one key was refused.
+		_, err := s.Delete(ctx, backends.DeleteRequest{Key: o.Key, VersionID: o.VersionID, Header: r.Header})
 		for _, i := range index[o] {
-			results[i].Err = s.fail(&request{op: req.op, key: o.Key}, errors.New("the answer does not name the key"), true)
+			results[i].Err = err
 		}
 	}
 	return nil
+}
+
+// statusOf is the HTTP status that a code of one key's failure would have had in an
+// answer of its own.
+func statusOf(code string) int {
+	switch code {
+	case "InternalError":
+		return http.StatusInternalServerError
+	case "ServiceUnavailable":
+		return http.StatusServiceUnavailable
+	case "AccessDenied":
+		return http.StatusForbidden
+	}
+	return http.StatusBadRequest
 }

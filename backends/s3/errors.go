@@ -65,22 +65,36 @@ func (s *Store) mapError(r *request, resp *http.Response, e errorXML) error {
 	status := resp.StatusCode
 	kind, known := codes[e.Code]
 	if !known {
-		kind = kindOf(status, e.Code)
+		kind = kindOf(r.method, status, e.Code)
 	}
 	if status == http.StatusNotFound && resp.Header.Get("X-Amz-Delete-Marker") == "true" {
 		kind = backends.ErrNotFound
 	}
 	return &backends.Error{
 		Store: s.name, Op: r.op, Key: r.key, Kind: kind,
-		Status: status, Code: e.Code, Message: e.Message,
+		Status: status, Code: e.Code, Message: e.Message, Header: errorHeader(resp.Header),
 		MaybeApplied: r.mutation && mayHaveApplied(status, kind, e.Code),
 	}
+}
+
+// errorHeader picks what an error says of the version that was asked for.
+func errorHeader(from http.Header) http.Header {
+	if from.Get("X-Amz-Delete-Marker") == "" {
+		return nil
+	}
+	h := make(http.Header)
+	for _, name := range []string{"X-Amz-Delete-Marker", "X-Amz-Version-Id", "Allow", "Last-Modified"} {
+		if v := from.Get(name); v != "" {
+			h.Set(name, v)
+		}
+	}
+	return h
 }
 
 // kindOf is the kind of an answer by its status. A 404 without an S3 code is some
 // proxy's page; with one that codes does not know it is about something else than
 // the key (NoSuchTagSet). Neither proves anything of the key.
-func kindOf(status int, code string) error {
+func kindOf(method string, status int, code string) error {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return backends.ErrDenied
@@ -95,7 +109,7 @@ func kindOf(status int, code string) error {
 	case http.StatusNotImplemented, http.StatusMethodNotAllowed:
 		return backends.ErrNotSupported
 	}
-	if status >= 400 && status < 500 && code != "" {
+	if status >= 400 && status < 500 && (code != "" || method == http.MethodHead && status == http.StatusBadRequest) {
 		return backends.ErrInvalid
 	}
 	return backends.ErrUnavailable

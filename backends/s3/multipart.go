@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"sluice/backends"
@@ -45,7 +46,7 @@ func (s *Store) UploadPart(ctx context.Context, r backends.PartRequest) (*backen
 	return s.put(ctx, &request{
 		op: "UploadPart", method: http.MethodPut, key: r.Key, mutation: true,
 		query: partQuery(r.UploadID, r.Number), header: bodyHeader(r.Header, r.ContentMD5),
-		body: r.Body, size: r.Size, sha256: r.SHA256,
+		body: r.Body, size: r.Size, sha256: r.SHA256, trailer: r.Trailer,
 	})
 }
 
@@ -99,11 +100,30 @@ func (s *Store) CompleteUpload(ctx context.Context, r backends.CompleteRequest) 
 	if err != nil {
 		return nil, err
 	}
-	var answer struct{ ETag string }
+	var answer struct {
+		ETag string
+		sumsXML
+	}
 	if err := s.readXML(req, resp, "CompleteMultipartUploadResult", &answer); err != nil {
 		return nil, err
 	}
-	return &backends.PutResult{ETag: unquote(answer.ETag), Header: resultHeader(resp)}, nil
+	return &backends.PutResult{ETag: unquote(answer.ETag), Header: answer.addTo(resultHeader(resp))}, nil
+}
+
+// sumsXML are the checksums of a new object in a document, where other operations
+// answer them as headers.
+type sumsXML struct {
+	Other []checksumXML `xml:",any"`
+}
+
+// addTo puts them among the headers.
+func (s *sumsXML) addTo(h http.Header) http.Header {
+	for _, e := range s.Other {
+		if name, ok := strings.CutPrefix(e.XMLName.Local, "Checksum"); ok {
+			h.Set("X-Amz-Checksum-"+name, e.Value)
+		}
+	}
+	return h
 }
 
 // AbortUpload drops an upload.
@@ -131,25 +151,47 @@ func (s *Store) ListParts(ctx context.Context, r backends.ListPartsRequest) (*ba
 		IsTruncated          bool
 		NextPartNumberMarker int
 		StorageClass         string
-		Part                 []struct {
-			PartNumber   int
-			Size         int64
-			ETag         string
-			LastModified time.Time
-		}
+		Owner, Initiator     *ownerXML
+		ChecksumAlgorithm    string
+		ChecksumType         string
+		Part                 []listedPartXML
 	}
 	if err := s.doXML(ctx, req, "ListPartsResult", &answer); err != nil {
 		return nil, err
 	}
 	page := &backends.PartsPage{
 		Truncated: answer.IsTruncated, NextNumber: answer.NextPartNumberMarker, StorageClass: answer.StorageClass,
+		Owner: answer.Owner.owner(), Initiator: answer.Initiator.owner(),
+		ChecksumAlgorithm: answer.ChecksumAlgorithm, ChecksumType: answer.ChecksumType,
 	}
 	for _, p := range answer.Part {
 		page.Parts = append(page.Parts, backends.Part{
-			Number: p.PartNumber, Size: p.Size, ETag: unquote(p.ETag), LastModified: p.LastModified,
+			Number: p.PartNumber, Size: p.Size, ETag: unquote(p.ETag), LastModified: p.LastModified, Checksum: p.sums(),
 		})
 	}
 	return page, nil
+}
+
+type listedPartXML struct {
+	PartNumber   int
+	Size         int64
+	ETag         string
+	LastModified time.Time
+	Other        []checksumXML `xml:",any"`
+}
+
+// sums are the part's checksums by element.
+func (p *listedPartXML) sums() map[string]string {
+	var sums map[string]string
+	for _, e := range p.Other {
+		if strings.HasPrefix(e.XMLName.Local, "Checksum") {
+			if sums == nil {
+				sums = make(map[string]string)
+			}
+			sums[e.XMLName.Local] = e.Value
+		}
+	}
+	return sums
 }
 
 // ListUploads answers a page of the open uploads.
@@ -174,6 +216,7 @@ func (s *Store) ListUploads(ctx context.Context, r backends.ListUploadsRequest) 
 			Key, StorageClass string
 			UploadID          string `xml:"UploadId"`
 			Initiated         time.Time
+			Owner, Initiator  *ownerXML
 		}
 		CommonPrefixes []prefixXML
 	}
@@ -188,6 +231,7 @@ func (s *Store) ListUploads(ctx context.Context, r backends.ListUploadsRequest) 
 	for _, u := range answer.Upload {
 		page.Uploads = append(page.Uploads, backends.Upload{
 			Key: decode(u.Key), UploadID: u.UploadID, Initiated: u.Initiated, StorageClass: u.StorageClass,
+			Owner: u.Owner.owner(), Initiator: u.Initiator.owner(),
 		})
 	}
 	for _, p := range answer.CommonPrefixes {

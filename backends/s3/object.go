@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,8 +106,29 @@ func newInfo(key string, resp *http.Response) *backends.Info {
 		if describesObject(name) {
 			info.Header[name] = values
 		}
+		if strings.HasPrefix(name, "X-Amz-Meta-") {
+			info.Header[name] = plainMetadata(values)
+		}
 	}
 	return info
+}
+
+// plainMetadata undoes the RFC 2047 form in which S3 answers metadata that is not
+// ASCII; other stores answer it as it was sent. Only what comes out the same when
+// it is encoded again is undone: a client may have stored such a text itself.
+func plainMetadata(values []string) []string {
+	plain := values
+	for i, v := range values {
+		if !strings.HasPrefix(v, "=?") {
+			continue
+		}
+		decoded, err := new(mime.WordDecoder).DecodeHeader(v)
+		if err == nil && mime.QEncoding.Encode("UTF-8", decoded) == v {
+			plain = slices.Clone(plain)
+			plain[i] = decoded
+		}
+	}
+	return plain
 }
 
 // describesObject picks the headers of an answer that are the object's, from
@@ -151,7 +174,7 @@ func (b *wholeBody) Read(p []byte) (int, error) {
 func (s *Store) Put(ctx context.Context, r backends.PutRequest) (*backends.PutResult, error) {
 	req := &request{
 		op: "PutObject", method: http.MethodPut, key: r.Key, mutation: true,
-		header: bodyHeader(r.Header, r.ContentMD5), body: r.Body, size: r.Size, sha256: r.SHA256,
+		header: bodyHeader(r.Header, r.ContentMD5), body: r.Body, size: r.Size, sha256: r.SHA256, trailer: r.Trailer,
 	}
 	setConditions(req.header, r.IfMatch, r.IfNoneMatch)
 	return s.put(ctx, req)
@@ -212,6 +235,7 @@ func (s *Store) Copy(ctx context.Context, r backends.CopyRequest) (*backends.Cop
 type copyResultXML struct {
 	ETag         string
 	LastModified time.Time
+	sumsXML
 }
 
 func (s *Store) copy(
@@ -245,6 +269,6 @@ func (s *Store) copy(
 		return nil, err
 	}
 	return &backends.CopyResult{
-		ETag: unquote(answer.ETag), LastModified: answer.LastModified, Header: resultHeader(resp),
+		ETag: unquote(answer.ETag), LastModified: answer.LastModified, Header: answer.addTo(resultHeader(resp)),
 	}, nil
 }

@@ -33,6 +33,7 @@ type request struct {
 	body       io.Reader
 	size       int64
 	sha256     string // of the body, hex; "": not known beforehand
+	trailer    *backends.Trailer
 	mutation   bool
 }
 
@@ -110,6 +111,8 @@ func (s *Store) build(ctx context.Context, r *request) (*http.Request, *counting
 	}
 	req.Header.Set("User-Agent", "sluice")
 	switch {
+	case r.trailer != nil && r.size > 0:
+		return s.signChunked(req, keys, r.trailer), sent, nil
 	case r.size == 0:
 		req.Header.Set("X-Amz-Content-Sha256", emptySHA256)
 	case r.sha256 != "":
@@ -117,7 +120,7 @@ func (s *Store) build(ctx context.Context, r *request) (*http.Request, *counting
 	case req.Header.Get("Content-Md5") != "":
 		req.Header.Set("X-Amz-Content-Sha256", unsignedPayload)
 	default:
-		return s.signChunked(req, keys), sent, nil
+		return s.signChunked(req, keys, nil), sent, nil
 	}
 	return signer.SignV4(*req, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, s.region), sent, nil
 }

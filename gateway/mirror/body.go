@@ -159,6 +159,9 @@ func (b *body) prime() error {
 	return b.verify()
 }
 
+// primed tells whether the whole body was read before its first byte is sent.
+func (b *body) primed() bool { return b.sum != "" }
+
 // feed hands the taps everything except what must be held back until the intent
 // is durable: the last chunk of a large body, the whole of a small one. When it
 // returns nil the body is verified.

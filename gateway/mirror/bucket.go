@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"sluice/backends"
 	"sluice/gateway/cache"
 	"sluice/gateway/journal"
@@ -76,6 +78,10 @@ type Bucket struct {
 	copies  copyQueue
 	circuit circuit // of the secondary
 	missed  missed  // by the secondary
+	// uploads remembers the ids given out, by the primary's, so that listings
+	// name them alike. What it forgets costs nothing else: an upload completed
+	// under another id reaches the secondary by the repairer.
+	uploads *lru.Cache[string, string]
 	// versioned: the primary keeps versions. Their ids are its own, so that
 	// reads ask it alone.
 	versioned atomic.Bool
@@ -87,6 +93,8 @@ type Bucket struct {
 // client's back. When all are taken a slow secondary is cut off instead.
 const lateSlots = 256
 
+const rememberedUploads = 10_000
+
 // New puts a bucket on its stores; new may be nil. The bucket works once Run runs.
 func New(name string, old, new backends.Store, p Phase, j *journal.Journal, c *cache.Cache, log *slog.Logger, o Options) *Bucket {
 	b := &Bucket{
@@ -94,6 +102,7 @@ func New(name string, old, new backends.Store, p Phase, j *journal.Journal, c *c
 		log: log.With("bucket", name), late: make(chan struct{}, lateSlots),
 	}
 	b.copies.init()
+	b.uploads, _ = lru.New[string, string](rememberedUploads) // fails for a size below 1 only
 	b.phase.Store(&p)
 	b.versioned.Store(o.Versioned)
 	return b

@@ -35,7 +35,18 @@ func (b *Bucket) CreateUpload(ctx context.Context, r backends.CreateUploadReques
 	if m.both {
 		ids = b.pair(v, results[primary].UploadID, results[secondary].UploadID)
 	}
-	return &backends.CreateUploadResult{UploadID: b.sealUpload(r.Key, ids), Header: results[primary].Header}, nil
+	id := b.sealUpload(r.Key, ids)
+	b.uploads.Add(results[primary].UploadID, id)
+	return &backends.CreateUploadResult{UploadID: id, Header: results[primary].Header}, nil
+}
+
+// listedID is the id under which a listing names an upload: the one that was given
+// out, as long as it is remembered, else one that names the primary's alone.
+func (b *Bucket) listedID(v view, key, primaryID string) string {
+	if id, ok := b.uploads.Get(primaryID); ok {
+		return id
+	}
+	return b.sealUpload(key, b.pair(v, primaryID, ""))
 }
 
 // UploadPart streams a part to both stores.
@@ -53,7 +64,7 @@ func (b *Bucket) UploadPart(ctx context.Context, r backends.PartRequest) (*backe
 		run: func(ctx context.Context, s side, store backends.Store, t *tap) error {
 			req := r
 			req.UploadID, req.Body, req.SHA256 = ids[s], reader(t), cmp.Or(r.SHA256, content.sum)
-			req.Header = v.header(s, r.Header)
+			req.Header, req.Trailer = v.trailer(s, content, v.header(s, r.Header), r.Trailer)
 			res, err := store.UploadPart(ctx, req)
 			if s == primary {
 				result = res
@@ -223,13 +234,13 @@ func (b *Bucket) ListUploads(ctx context.Context, r backends.ListUploadsRequest)
 	kept := page.Uploads[:0]
 	for _, u := range page.Uploads {
 		if !IsReserved(u.Key) {
-			u.UploadID = b.sealUpload(u.Key, b.pair(v, u.UploadID, ""))
+			u.UploadID = b.listedID(v, u.Key, u.UploadID)
 			kept = append(kept, u)
 		}
 	}
 	page.Uploads = kept
 	if page.NextUploadIDMarker != "" {
-		page.NextUploadIDMarker = b.sealUpload(page.NextKeyMarker, b.pair(v, page.NextUploadIDMarker, ""))
+		page.NextUploadIDMarker = b.listedID(v, page.NextKeyMarker, page.NextUploadIDMarker)
 	}
 	return page, nil
 }

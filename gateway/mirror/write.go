@@ -3,6 +3,7 @@ package mirror
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -45,6 +46,26 @@ func (v view) header(s side, h http.Header) http.Header {
 	return h
 }
 
+// trailer decides how a checksum that the client sent behind the body goes on: as a
+// header where the body was read before it is sent, else behind it, if the store
+// takes it there.
+func (v view) trailer(s side, b *body, h http.Header, t *backends.Trailer) (http.Header, *backends.Trailer) {
+	switch {
+	case t == nil || !v.profile[s].Checksums:
+		return h, nil
+	case b.primed():
+		h = maps.Clone(h)
+		if h == nil {
+			h = make(http.Header)
+		}
+		h.Set(t.Name, t.Value())
+		return h, nil
+	case v.profile[s].Trailers:
+		return h, t
+	}
+	return h, nil
+}
+
 // Put stores an object on both stores from one read of r.Body. The body's
 // source answers its verification's result at its end, in place of io.EOF.
 func (b *Bucket) Put(ctx context.Context, r backends.PutRequest) (*backends.PutResult, error) {
@@ -60,6 +81,7 @@ func (b *Bucket) Put(ctx context.Context, r backends.PutRequest) (*backends.PutR
 			req := r
 			req.Body, req.Header = reader(t), v.header(s, r.Header)
 			req.SHA256 = cmp.Or(r.SHA256, content.sum)
+			req.Header, req.Trailer = v.trailer(s, content, req.Header, r.Trailer)
 			if s == secondary {
 				req.IfMatch, req.IfNoneMatch = "", false // judged by the primary
 			}
@@ -159,13 +181,16 @@ func copyOn(ctx context.Context, s side, store backends.Store, r backends.CopyRe
 			from = r.Source
 		}
 		info, err := from.Head(ctx, backends.GetRequest{Key: r.SourceKey, VersionID: r.SourceVersionID})
-		if err != nil {
+		switch {
+		case errors.Is(err, backends.ErrUnavailable), errors.Is(err, backends.ErrSlowDown):
 			return nil, notApplied(err)
-		}
-		if info.Header.Get(originHeader) != "" {
+		case err == nil && info.Header.Get(originHeader) != "":
+			for name := range describing(r.Header) {
+				r.Header.Del(name) // the client asked for the source's
+			}
 			maps.Copy(r.Header, describing(info.Header))
 			r.Header.Set("X-Amz-Metadata-Directive", "REPLACE")
-		}
+		} // otherwise the copy itself says what is wrong with the source
 	}
 	return store.Copy(ctx, r)
 }

@@ -39,16 +39,11 @@ func invalidArgument(message string) *Error { return ErrorFor("InvalidArgument",
 // *Error in its chain (a body that failed its checks comes back wrapped in the
 // store's error), else by the kind of a *backends.Error, else InternalError.
 //
-// What a store says of itself or of our credentials is never told to a client
-// as if it concerned the client: a missing bucket, a denial, a rejected
-// signature, a redirect are the operator's to mend, so they are answered 503
-// ServiceUnavailable. A NoSuchBucket would make clients create the bucket (and
-// loop); a 403 is, by S3's own convention, what an absent object looks like to
-// somebody who may not list, and CDNs keep it as such, although nothing is known
-// about the object (I6). A 503 is retried, and works once the operator has acted.
-// The price: the rare denial that does concern one object (a locked version)
-// looks temporary too; a store says it in the same words, so it can not be told
-// apart.
+// What a store finds wrong with our credentials, our clock or its bucket is never
+// told to a client as if it concerned the client: these are the operator's to mend,
+// and answered 503 ServiceUnavailable. A NoSuchBucket would make clients create the
+// bucket (and loop). What a store says about the request itself, a denial included,
+// is the client's answer, in the store's words.
 func FromError(err error) *Error {
 	var answer *Error
 	if errors.As(err, &answer) {
@@ -74,60 +69,54 @@ var operatorCodes = map[string]bool{
 	"SignatureDoesNotMatch": true, "TemporaryRedirect": true,
 }
 
-// fromStore maps a store's failure by its kind.
+// fromStore passes on what the store said. Where it said nothing, or what only the
+// operator can act on, the kind of the failure decides.
 func fromStore(e *backends.Error) *Error {
-	switch e.Kind {
-	case backends.ErrNotFound:
-		if e.Code == "NoSuchVersion" {
-			return ErrorFor("NoSuchVersion", "")
-		}
-		return ErrorFor("NoSuchKey", "")
-	case backends.ErrNoUpload:
-		return ErrorFor("NoSuchUpload", "")
-	case backends.ErrPrecondition:
-		return ErrorFor("PreconditionFailed", "")
-	case backends.ErrInvalidRange:
-		return ErrorFor("InvalidRange", "")
-	case backends.ErrNotSupported:
-		return ErrorFor("NotImplemented", fmt.Sprintf("The store %q does not support this: %s", e.Store, e.Message))
-	case backends.ErrSlowDown:
-		return ErrorFor("SlowDown", "")
-	case backends.ErrNoBucket:
+	switch {
+	case e.Kind == backends.ErrNoBucket:
 		return ErrorFor("ServiceUnavailable", fmt.Sprintf(
 			"The bucket behind the store %q is missing; nothing is known about its objects. The operator has to restore it.", e.Store))
-	case backends.ErrDenied:
-		if e.Code == "InvalidObjectState" { // an archived object: a 403 that is no denial
-			return ErrorFor(e.Code, e.Message)
-		}
-		return denied(e)
-	case backends.ErrConflict:
-		return &Error{
-			Code: cmp.Or(e.Code, "OperationAborted"), Status: http.StatusConflict,
-			Message: cmp.Or(e.Message, errorTable["OperationAborted"].message),
-		}
-	case backends.ErrInvalid:
-		return refused(e)
+	case operatorCodes[e.Code] || e.Kind == backends.ErrDenied && e.Code == "":
+		return ErrorFor("ServiceUnavailable", fmt.Sprintf(
+			"The store %q refused the gateway (%s); the operator has to check its credentials and their rights.",
+			e.Store, cmp.Or(e.Code, "AccessDenied")))
+	case e.Kind == backends.ErrSlowDown:
+		return ErrorFor("SlowDown", "")
+	case e.Kind == backends.ErrUnavailable:
+		return ErrorFor("ServiceUnavailable", "")
 	}
-	return ErrorFor("ServiceUnavailable", "") // ErrUnavailable, and what is not known
-}
-
-// denied words a store's refusal of our credentials.
-func denied(e *backends.Error) *Error {
-	return ErrorFor("ServiceUnavailable", fmt.Sprintf(
-		"The store %q refused the gateway (%s); the operator has to check its credentials and their rights.",
-		e.Store, cmp.Or(e.Code, "AccessDenied")))
-}
-
-// refused passes on what a store found wrong with the request.
-func refused(e *backends.Error) *Error {
-	if operatorCodes[e.Code] {
-		return denied(e)
+	said := e.Code
+	if said == "" {
+		said = codeOf(e)
 	}
-	answer := ErrorFor(cmp.Or(e.Code, "InvalidRequest"), e.Message)
-	if e.Status >= 400 && e.Status < 500 {
+	answer := ErrorFor(said, e.Message)
+	if e.Code != "" && e.Status >= 400 {
 		answer.Status = e.Status
 	}
+	answer.Header = e.Header
 	return answer
+}
+
+// codeOf is the code of an answer that had none, as those to HEAD have.
+func codeOf(e *backends.Error) string {
+	switch e.Kind {
+	case backends.ErrNotFound:
+		return "NoSuchKey"
+	case backends.ErrNoUpload:
+		return "NoSuchUpload"
+	case backends.ErrPrecondition:
+		return "PreconditionFailed"
+	case backends.ErrInvalidRange:
+		return "InvalidRange"
+	case backends.ErrConflict:
+		return "OperationAborted"
+	case backends.ErrNotSupported:
+		if e.Status == http.StatusMethodNotAllowed {
+			return "MethodNotAllowed"
+		}
+		return "NotImplemented"
+	}
+	return "InvalidRequest"
 }
 
 // WriteError answers err (see FromError). resource is the path that was asked

@@ -27,7 +27,7 @@ func TestErrorsOfStores(t *testing.T) {
 		"no bucket":           {store(backends.ErrNoBucket, 404, "NoSuchBucket"), 503, "ServiceUnavailable"},
 		"no bucket, invalid":  {store(backends.ErrInvalid, 404, "NoSuchBucket"), 503, "ServiceUnavailable"},
 		"no upload":           {store(backends.ErrNoUpload, 404, "NoSuchUpload"), 404, "NoSuchUpload"},
-		"denied":              {store(backends.ErrDenied, 403, "AccessDenied"), 503, "ServiceUnavailable"},
+		"denied":              {store(backends.ErrDenied, 403, "AccessDenied"), 403, "AccessDenied"},
 		"archived":            {store(backends.ErrDenied, 403, "InvalidObjectState"), 403, "InvalidObjectState"},
 		"our wrong region":    {store(backends.ErrInvalid, 400, "AuthorizationHeaderMalformed"), 503, "ServiceUnavailable"},
 		"unavailable":         {store(backends.ErrUnavailable, 502, ""), 503, "ServiceUnavailable"},

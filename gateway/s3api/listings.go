@@ -2,7 +2,9 @@ package s3api
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
+	"slices"
 
 	"sluice/backends"
 )
@@ -157,6 +159,8 @@ func WriteUploads(w http.ResponseWriter, r *Request, l ListUploadsRequest, page 
 		doc.open("Upload")
 		doc.key("Key", u.Key, l.EncodeURL)
 		doc.text("UploadId", u.UploadID)
+		doc.owner("Initiator", u.Initiator)
+		doc.owner("Owner", u.Owner)
 		doc.text("StorageClass", cmp.Or(u.StorageClass, "STANDARD"))
 		doc.time("Initiated", u.Initiated)
 		doc.close("Upload")
@@ -173,6 +177,8 @@ func WriteParts(w http.ResponseWriter, r *Request, l backends.ListPartsRequest, 
 	doc.text("Bucket", r.Bucket)
 	doc.echo("Key", r.Key)
 	doc.text("UploadId", r.UploadID())
+	doc.owner("Initiator", page.Initiator)
+	doc.owner("Owner", page.Owner)
 	doc.text("StorageClass", cmp.Or(page.StorageClass, "STANDARD"))
 	doc.int("PartNumberMarker", int64(l.AfterNumber))
 	if page.Truncated {
@@ -180,12 +186,17 @@ func WriteParts(w http.ResponseWriter, r *Request, l backends.ListPartsRequest, 
 	}
 	doc.int("MaxParts", int64(l.MaxParts))
 	doc.bool("IsTruncated", page.Truncated)
+	doc.optional("ChecksumAlgorithm", page.ChecksumAlgorithm)
+	doc.optional("ChecksumType", page.ChecksumType)
 	for _, p := range page.Parts {
 		doc.open("Part")
 		doc.int("PartNumber", int64(p.Number))
 		doc.time("LastModified", p.LastModified)
 		doc.etag(p.ETag)
 		doc.int("Size", p.Size)
+		for _, element := range slices.Sorted(maps.Keys(p.Checksum)) {
+			doc.text(element, p.Checksum[element])
+		}
 		doc.close("Part")
 	}
 	doc.close("ListPartsResult")

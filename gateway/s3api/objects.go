@@ -60,7 +60,7 @@ func (r *Request) Get() (GetRequest, error) {
 			return g, err
 		}
 		if g.Range != "" {
-			return g, ErrorFor("InvalidRequest", "Cannot specify both Range header and partNumber query parameter.")
+			return g, ErrorFor("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
 		}
 	}
 	for _, o := range overrides {

@@ -1,10 +1,13 @@
 package s3api
 
 import (
+	"mime"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sluice/backends"
 )
@@ -45,6 +48,9 @@ func WriteHead(w http.ResponseWriter, info *backends.Info, rng string, overrides
 		w.WriteHeader(http.StatusOK)
 		return
 	}
+	for _, c := range checksumElements {
+		h.Del(c.header) // the whole object's, not the range's
+	}
 	h.Set("Content-Length", strconv.FormatInt(length, 10))
 	h.Set("Content-Range", "bytes "+strconv.FormatInt(start, 10)+"-"+
 		strconv.FormatInt(start+length-1, 10)+"/"+strconv.FormatInt(info.Size, 10))
@@ -65,12 +71,23 @@ func WriteNotModified(w http.ResponseWriter, info *backends.Info, overrides http
 // setInfo sets the headers that describe an object.
 func setInfo(h http.Header, info *backends.Info, overrides http.Header) {
 	setAll(h, info.Header)
+	for name, values := range info.Header {
+		// What is not ASCII is answered in the form of RFC 2047
+		// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html).
+		if strings.HasPrefix(name, metadataPrefix) && !ascii(values[0]) {
+			h[name] = []string{mime.QEncoding.Encode("UTF-8", values[0])}
+		}
+	}
 	setAll(h, overrides)
 	h["Etag"] = []string{`"` + info.ETag + `"`}
 	h["Accept-Ranges"] = []string{"bytes"}
 	if !info.LastModified.IsZero() {
 		h["Last-Modified"] = []string{info.LastModified.UTC().Format(http.TimeFormat)}
 	}
+}
+
+func ascii(s string) bool {
+	return strings.IndexFunc(s, func(c rune) bool { return c >= utf8.RuneSelf }) < 0
 }
 
 // setAll sets headers without copying their values: from may be a cached

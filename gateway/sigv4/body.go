@@ -155,6 +155,18 @@ func (b *Body) end() error {
 	return io.EOF
 }
 
+// Trailer is the checksum that comes behind the payload: the header's name, and its
+// value once Read has answered io.EOF. It is "" when none is announced.
+func (b *Body) Trailer() (name string, value func() string) {
+	for i := range b.checks {
+		c := &b.checks[i]
+		if strings.HasPrefix(c.header, "X-Amz-Checksum-") && b.announced(c.header) {
+			return c.header, func() string { return c.value }
+		}
+	}
+	return "", nil
+}
+
 // Checksums are the verified x-amz-checksum-* values by header name, from headers
 // and trailers, for example "X-Amz-Checksum-Crc32": "DUoRhQ==". There are none
 // before Read has answered io.EOF.

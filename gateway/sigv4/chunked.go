@@ -186,14 +186,15 @@ func (c *chunkReader) finish() error {
 			return err
 		}
 	}
-	switch _, err := c.src.ReadByte(); {
-	case err == nil:
-		return malformedChunk()
-	case errors.Is(err, io.EOF):
-		return io.EOF
-	default:
+	// minio-go ends unsigned trailers with two empty lines.
+	rest, err := io.ReadAll(io.LimitReader(c.src, 3))
+	switch {
+	case err != nil:
 		return err
+	case len(rest) > 0 && string(rest) != "\r\n":
+		return malformedChunk()
 	}
+	return io.EOF
 }
 
 // readTrailer reads the trailers up to an empty line, and answers the text that

@@ -90,6 +90,14 @@ func (c *credential) malformed(format string, args ...any) error {
 	return refuse(malformed, "The authorization header is malformed; "+format, args...)
 }
 
+// malformedCredential is malformed, of the one parameter.
+func (c *credential) malformedCredential(format string, args ...any) error {
+	if c.presigned {
+		format = "Error parsing the X-Amz-Credential parameter; " + format
+	}
+	return c.malformed(format, args...)
+}
+
 // readDate takes the request's time from X-Amz-Date, else from Date.
 func (c *credential) readDate(r *http.Request) error {
 	if c.date = r.Header.Get("X-Amz-Date"); c.date != "" {
@@ -177,7 +185,7 @@ func (v *Verifier) readScope(c *credential, text string) error {
 	region := strings.LastIndexByte(rest, '/')
 	day := strings.LastIndexByte(rest[:max(region, 0)], '/')
 	if !ok || day < 1 || region-day-1 != len("20060102") {
-		return c.malformed("the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/s3/aws4_request\".")
+		return c.malformedCredential(`the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`)
 	}
 	c.accessKeyID, c.scope = text[:day], text[day+1:]
 	c.day, c.region = rest[day+1:region], rest[region+1:]
