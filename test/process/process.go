@@ -174,7 +174,8 @@ var built struct {
 }
 
 // build compiles the program once a test binary, as it is shipped: without the
-// race detector.
+// race detector, and with the modules of its own go.mod, whatever module the
+// test is part of.
 func build(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
@@ -183,8 +184,14 @@ func build(t testing.TB) string {
 			built.err = err
 			return
 		}
+		root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "sluice").Output()
+		if err != nil {
+			built.err = fmt.Errorf("finding the program's module: %w", err)
+			return
+		}
 		built.path = filepath.Join(dir, "sluice")
-		cmd := exec.Command("go", "build", "-o", built.path, "sluice/cmd/sluice")
+		cmd := exec.Command("go", "build", "-o", built.path, "./cmd/sluice")
+		cmd.Dir = strings.TrimSpace(string(root))
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("building the program: %w\n%s", err, out)

@@ -28,7 +28,7 @@ type Server struct {
 
 // MinIO starts a MinIO server.
 func MinIO(t testing.TB) *Server {
-	binary, address, data := tool(t, "minio"), freeAddress(t), t.TempDir()
+	binary, address, data := Tool(t, "minio"), freeAddress(t), t.TempDir()
 	s := &Server{Endpoint: "http://" + address, AccessKey: "minio-access", SecretKey: "minio-secret", name: "minio"}
 	s.command = func() *exec.Cmd {
 		cmd := exec.Command(binary, "server", "--quiet", "--address", address, data)
@@ -42,7 +42,7 @@ func MinIO(t testing.TB) *Server {
 
 // Versity starts a versitygw server over a directory.
 func Versity(t testing.TB) *Server {
-	binary, address, data := tool(t, "versitygw"), freeAddress(t), t.TempDir()
+	binary, address, data := Tool(t, "versitygw"), freeAddress(t), t.TempDir()
 	s := &Server{Endpoint: "http://" + address, AccessKey: "versity-access", SecretKey: "versity-secret", name: "versitygw"}
 	s.command = func() *exec.Cmd {
 		return exec.Command(binary, "--access", s.AccessKey, "--secret", s.SecretKey, "--port", address, "--quiet", "posix", data)
@@ -51,8 +51,8 @@ func Versity(t testing.TB) *Server {
 	return s
 }
 
-// tool finds an installed server.
-func tool(t testing.TB, name string) string {
+// Tool finds a program that test/tools.sh installs.
+func Tool(t testing.TB, name string) string {
 	dir := os.Getenv("SLUICE_TOOLS")
 	if dir == "" {
 		home, err := os.UserHomeDir()
