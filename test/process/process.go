@@ -149,19 +149,23 @@ func (g *Gateway) Client(t testing.TB) *s3.Store {
 	return c
 }
 
-// Eventually waits until what answers nil, and fails the test with its last error
-// after limit.
+// Eventually waits until what answers nil, and fails the test after limit, with
+// the last error that is not of the limit itself.
 func Eventually(t testing.TB, limit time.Duration, what func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
+	var last error
 	for {
 		err := what(ctx)
 		if err == nil {
 			return
 		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
 		if ctx.Err() != nil {
-			t.Fatalf("not within %v: %v", limit, err)
+			t.Fatalf("not within %v: %v", limit, last)
 		}
 		pause(50 * time.Millisecond)
 	}

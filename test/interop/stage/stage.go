@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"mime"
 	"net/http"
 	"os"
 	"os/exec"
@@ -200,13 +201,20 @@ func describe(ctx context.Context, s backends.Store) (map[string]string, error) 
 }
 
 // metadata is the client's metadata, in order. The origin that a background copy
-// carries is Sluice's own.
+// carries is Sluice's own. What is not ASCII MinIO answers encoded (RFC 2047), as
+// Amazon does, and versitygw as it is.
 func metadata(h http.Header) []string {
 	var all []string
+	var decoder mime.WordDecoder
 	for name, values := range h {
-		if strings.HasPrefix(name, "X-Amz-Meta-") && name != "X-Amz-Meta-Sluice-Origin" {
-			all = append(all, name+": "+strings.Join(values, ","))
+		if !strings.HasPrefix(name, "X-Amz-Meta-") || name == "X-Amz-Meta-Sluice-Origin" {
+			continue
 		}
+		value := strings.Join(values, ",")
+		if decoded, err := decoder.DecodeHeader(value); err == nil {
+			value = decoded
+		}
+		all = append(all, name+": "+value)
 	}
 	slices.Sort(all)
 	return all
