@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"reflect"
 	"slices"
@@ -98,10 +99,16 @@ func etagOf(parts ...[]byte) string {
 	return fmt.Sprintf("%s-%d", etagOf(sums), len(parts))
 }
 
-// lower has the names of metadata in small letters: they have no case.
+// lower has the names of metadata in small letters: they have no case. What is
+// not ASCII may come back encoded (RFC 2047): the gateway passes on what the store
+// that it read from answers, which MinIO and Amazon encode, and versitygw does not.
 func lower(metadata map[string]string) map[string]string {
+	var decoder mime.WordDecoder
 	out := make(map[string]string, len(metadata))
 	for name, value := range metadata {
+		if decoded, err := decoder.DecodeHeader(value); err == nil {
+			value = decoded
+		}
 		out[strings.ToLower(name)] = value
 	}
 	return out

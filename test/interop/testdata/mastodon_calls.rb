@@ -227,7 +227,7 @@ def copies
   { 'ruby/copies/plain' => ['text/x-source', CACHE, { 'colour' => 'blue' }],
     'ruby/copies/replaced' => ['text/x-copy', 'no-cache', { 'name' => 'copy' }] }.each do |key, want|
     answer = get(key)
-    same([answer.content_type, answer.cache_control, answer.metadata.transform_keys(&:downcase)], want, "headers of #{key}")
+    same([answer.content_type, answer.cache_control, metadata_of(answer)], want, "headers of #{key}")
     same(answer.body.read.b, data, "body of #{key}")
   end
   refused(404, 'NoSuchKey') { S3.copy_object(bucket: BUCKET, key: 'ruby/copies/none', copy_source: from) }
@@ -306,6 +306,16 @@ def keys
   same(list('ruby/copied/').key_count, 0, 'odd keys after batch_delete!')
 end
 
+# Names of metadata have no case. What is not ASCII may come back encoded (RFC 2047):
+# the gateway passes on what the store that it read from answers, which MinIO and
+# Amazon encode, and versitygw does not.
+def metadata_of(answer)
+  answer.metadata.to_h do |name, value|
+    decoded = value.gsub(/=\?UTF-8\?q\?(.*?)\?=/) { Regexp.last_match(1).tr('_', ' ').unpack1('M') }
+    [name.downcase, decoded.force_encoding('UTF-8')]
+  end
+end
+
 # Metadata and standard headers come back as they were. The SDK sends what is not
 # ASCII as it is.
 def metadata
@@ -313,7 +323,7 @@ def metadata
   put('ruby/metadata', 'm', metadata: want, content_language: 'de', content_disposition: 'inline; filename="x.txt"',
                             content_encoding: 'x-none')
   [head('ruby/metadata'), get('ruby/metadata')].each do |got|
-    same(got.metadata.to_h { |name, value| [name.downcase, value.dup.force_encoding('UTF-8')] }, want, 'metadata')
+    same(metadata_of(got), want, 'metadata')
     same([got.content_language, got.content_disposition, got.content_encoding],
          ['de', 'inline; filename="x.txt"', 'x-none'], 'standard headers')
   end
