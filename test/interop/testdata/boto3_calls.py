@@ -30,7 +30,7 @@ s3 = boto3.client(
     config=botocore.config.Config(
         signature_version="s3v4",
         s3={"addressing_style": "path"},
-        retries={"max_attempts": 1},  # a retry would hide a wrong answer
+        retries={"total_max_attempts": 1},  # a retry would hide a wrong answer
         max_pool_connections=32,
     ),
 )
