@@ -6,7 +6,6 @@ package differential
 import (
 	"flag"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -142,7 +141,7 @@ func (r *run) level(t *testing.T, g *generator, st *step) {
 	t.Helper()
 	keys := []string{st.key}
 	if st.op == "delete many" {
-		keys = append(slices.Clone(plainKeys), oddKeys...)
+		keys = st.named()
 	}
 	for _, key := range keys {
 		if key != "" && key != largeKey {

@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"encoding/xml"
 	"fmt"
 	"strings"
 )
@@ -215,6 +216,19 @@ func (g *generator) deleteMany() *step {
 		st.set("Content-MD5", md5Base64([]byte("other")))
 	}
 	return st
+}
+
+// named are the keys in a DeleteObjects.
+func (s *step) named() []string {
+	var request struct {
+		Object []struct{ Key string }
+	}
+	_ = xml.Unmarshal(s.body, &request)
+	seen := make(map[string]bool)
+	for _, o := range request.Object {
+		seen[o.Key] = true
+	}
+	return sorted(seen)
 }
 
 // xmlText is a key inside of XML; what XML can not say is left out.

@@ -22,7 +22,6 @@ type side struct {
 	uploads      map[int]string // the ids that this side gave out
 	dates        map[string]string
 	marker, next string
-	unmet        bool // the last step referred to what this side does not have
 }
 
 // answer is what a side said, before anything is made equal.
@@ -135,6 +134,8 @@ type names struct {
 	UploadID              string `xml:"UploadId"`
 	NextMarker            string
 	NextContinuationToken string
+	IsTruncated           bool
+	Contents              []struct{ Key string }
 }
 
 func (s *side) remember(st *step, a *answer) {
@@ -148,16 +149,16 @@ func (s *side) remember(st *step, a *answer) {
 	if xml.Unmarshal(a.body, &n) != nil {
 		return
 	}
-	switch n.XMLName.Local {
-	case "InitiateMultipartUploadResult":
+	switch {
+	case n.XMLName.Local == "InitiateMultipartUploadResult":
 		s.uploads[st.uploadID] = n.UploadID
-	case "ListBucketResult":
-		if n.NextMarker != "" {
-			s.marker = n.NextMarker
-		}
-		if n.NextContinuationToken != "" {
-			s.next = n.NextContinuationToken
-		}
+	case n.XMLName.Local != "ListBucketResult" || !n.IsTruncated:
+	case n.NextContinuationToken != "":
+		s.next = n.NextContinuationToken
+	case st.param("delimiter") != "":
+		s.marker = n.NextMarker
+	case len(n.Contents) > 0: // without a delimiter S3 has clients take the last key
+		s.marker = n.Contents[len(n.Contents)-1].Key
 	}
 }
 
