@@ -46,9 +46,21 @@ var known = []defect{
 		},
 	},
 	{
-		"an unsatisfiable range is answered 416 although If-None-Match or If-Modified-Since asks for a 304 before",
+		"an unsatisfiable range is answered 416 although a condition asks for a 304 or a 412 before",
 		func(st *step, one difference, d, g *answer) bool {
-			return st.op == "get" && st.header.Get("Range") != "" && d.status == 304 && g.status == 416
+			return st.op == "get" && st.header.Get("Range") != "" && (d.status == 304 || d.status == 412) && g.status == 416
+		},
+	},
+	{
+		"HEAD with a range answers the checksum of the whole object for a part of it",
+		func(st *step, one difference, d, g *answer) bool {
+			return st.method == "HEAD" && g.status == 206 && strings.HasPrefix(one.what, "header X-Amz-Checksum-") && strings.Contains(one.text, `: "", gateway`)
+		},
+	},
+	{
+		"a listing names a key with U+FFFE or U+FFFF as it is, which makes the whole document no XML",
+		func(st *step, one difference, _, _ *answer) bool {
+			return one.what == "XML" && strings.Contains(one.text, "direct: <nil>") && strings.Contains(one.text, "illegal character code U+FFF")
 		},
 	},
 	{
@@ -64,7 +76,7 @@ var known = []defect{
 		},
 	},
 	{
-		"one key that the store refuses spoils a DeleteObjects: all its keys are answered ServiceUnavailable",
+		"one key that the store refuses spoils a DeleteObjects: it and, where MinIO then leaves out their names, the deleted ones are answered ServiceUnavailable",
 		func(st *step, one difference, _, g *answer) bool {
 			return st.op == "delete many" && strings.HasPrefix(one.what, "element DeleteResult/") && strings.Contains(string(g.body), "ServiceUnavailable")
 		},

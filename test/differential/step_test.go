@@ -3,7 +3,6 @@ package differential
 import (
 	"crypto/md5"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -165,11 +164,6 @@ func content(seed uint64, size int) []byte {
 		b[i] = "abcdefghijklmnop"[rng.Uint32()&15]
 	}
 	return b
-}
-
-func md5Hex(b []byte) string {
-	sum := md5.Sum(b)
-	return hex.EncodeToString(sum[:])
 }
 
 func md5Base64(b []byte) string {
