@@ -159,8 +159,11 @@ func equalText(name, a, b string) bool {
 	case "Location":
 		return sameEncoded(strings.ReplaceAll(a, "+", "%2B"), b) // MinIO leaves a "+"
 	}
-	return a == b
+	return cacheTag.ReplaceAllString(a, "") == cacheTag.ReplaceAllString(b, "")
 }
+
+// cacheTag is what MinIO adds to its markers.
+var cacheTag = regexp.MustCompile(`\[minio_cache:[^\]]*\]$`)
 
 // controls are characters that XML 1.0 can not hold. Stores write them as
 // references all the same, each in its own spelling.

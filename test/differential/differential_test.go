@@ -149,7 +149,7 @@ func (r *run) level(t *testing.T, g *generator, st *step) {
 		}
 	}
 	u := g.m.upload(st.uploadID)
-	if u != nil && !u.done {
+	if u != nil {
 		abort := newStep("abort", "DELETE", u.key).with("uploadId", fmt.Sprintf("{{upload %d}}", u.id))
 		abort.uploadID = u.id
 		r.also(t, g, abort)

@@ -139,7 +139,8 @@ type names struct {
 }
 
 func (s *side) remember(st *step, a *answer) {
-	if d := a.header.Get("Last-Modified"); d != "" && st.key != "" {
+	// MinIO dates some refusals too; the gateway does not.
+	if d := a.header.Get("Last-Modified"); d != "" && st.key != "" && a.status < http.StatusBadRequest {
 		s.dates[st.key] = d
 	}
 	if a.status != http.StatusOK || a.header.Get("Content-Type") != "application/xml" {
