@@ -160,6 +160,9 @@ func (s *side) remember(st *step, a *answer) {
 		s.marker = n.NextMarker
 	case len(n.Contents) > 0: // without a delimiter S3 has clients take the last key
 		s.marker = n.Contents[len(n.Contents)-1].Key
+		if decoded, err := url.QueryUnescape(s.marker); err == nil && st.param("encoding-type") == "url" {
+			s.marker = decoded
+		}
 	}
 }
 

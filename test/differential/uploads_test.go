@@ -40,7 +40,10 @@ func (g *generator) onUpload(op, method string, u *upload) *step {
 	st.uploadID = u.id
 	id := fmt.Sprintf("{{upload %d}}", u.id)
 	if g.often(4) {
-		id, st.uploadID = one(g, "", "garbage", "Z2FyYmFnZQ", "../../x"), 0
+		id, st.uploadID = one(g, "garbage", "Z2FyYmFnZQ", "../../x"), 0
+		if method != "DELETE" && g.often(30) { // without an id MinIO aborts all uploads of the key
+			id = ""
+		}
 	} else if g.often(2) {
 		st.key, st.uploadID = g.anyKey(), 0
 	}
