@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	requests = flag.Int("requests", 1200, "how many requests to generate")
+	requests = flag.Int("requests", 1000, "how many requests to generate")
 	seed     = flag.Uint64("seed", 1, "what the requests follow from")
 	features = flag.String("features", "", "what else to generate, with commas: acl, dates, sse, tagging")
 	verbose  = flag.Bool("show-known", false, "show an example of each known difference")
