@@ -70,7 +70,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		answer := s3Error(err)
 		s3api.WriteError(w, r, answer, r.URL.Path, id)
-		if answer.Status >= http.StatusInternalServerError {
+		if answer.Status >= http.StatusInternalServerError && answer.Status != http.StatusNotImplemented {
 			g.log.Warn("request failed", "request", id, "method", r.Method, "path", r.URL.Path, "code", answer.Code, "error", err)
 		}
 	}

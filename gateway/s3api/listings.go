@@ -74,7 +74,7 @@ func (d *document) owner(name string, o *backends.Owner) {
 	}
 	d.open(name)
 	d.text("ID", o.ID)
-	d.optional("DisplayName", o.DisplayName)
+	d.text("DisplayName", o.DisplayName)
 	d.close(name)
 }
 
