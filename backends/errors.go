@@ -50,12 +50,18 @@ type Error struct {
 	// Header holds the answer's X-Amz-Delete-Marker, X-Amz-Version-Id, Allow and
 	// Last-Modified, which say what a version that was asked for is; or nil.
 	Header http.Header
-	Err    error // the cause below, if there is one
+	// Details are the further elements of the store's answer, such as the
+	// condition that did not hold.
+	Details []Detail
+	Err     error // the cause below, if there is one
 	// MaybeApplied: the mutation may have taken effect, or may still take
 	// effect later. False only when the store's answer, or the lack of a
 	// complete request, rules that out.
 	MaybeApplied bool
 }
+
+// Detail is an element that S3 adds to the errors of some codes.
+type Detail struct{ Name, Value string }
 
 func (e *Error) Error() string {
 	var b strings.Builder

@@ -11,7 +11,7 @@ import (
 // kind ErrInvalidRange.
 func ParseRange(r string, size int64) (start, length int64, ok bool, err error) {
 	spec, isBytes := strings.CutPrefix(r, "bytes=")
-	from, to, isRange := strings.Cut(strings.TrimSpace(spec), "-")
+	from, to, isRange := strings.Cut(spec, "-")
 	if !isBytes || !isRange {
 		return 0, 0, false, nil
 	}
@@ -20,14 +20,14 @@ func ParseRange(r string, size int64) (start, length int64, ok bool, err error) 
 	switch {
 	case from == "" && errLast == nil: // the last bytes
 		if last == 0 || size == 0 {
-			return 0, 0, true, outside(r)
+			return 0, 0, true, outside(r, size)
 		}
 		length = min(int64(last), size)
 		return size - length, length, true, nil
 	case errFirst != nil || to != "" && (errLast != nil || last < first):
 		return 0, 0, false, nil
 	case int64(first) >= size:
-		return 0, 0, true, outside(r)
+		return 0, 0, true, outside(r, size)
 	case to == "":
 		return int64(first), size - int64(first), true, nil
 	default:
@@ -35,9 +35,9 @@ func ParseRange(r string, size int64) (start, length int64, ok bool, err error) 
 	}
 }
 
-func outside(r string) error {
+func outside(r string, size int64) error {
 	return &Error{
 		Op: "GetObject", Kind: ErrInvalidRange, Status: 416, Code: "InvalidRange",
-		Message: "the range " + r + " lies outside the object",
+		Details: []Detail{{"RangeRequested", r}, {"ActualObjectSize", strconv.FormatInt(size, 10)}},
 	}
 }

@@ -49,6 +49,8 @@ type Reader interface {
 
 	// Subresource reads a document that hangs on the bucket or an object. One
 	// that was never set is an error with the store's own code (NoSuchTagSet).
+	// With the method OPTIONS it asks what a browser asks before a request from
+	// another origin.
 	Subresource(ctx context.Context, r SubresourceRequest) (*SubresourceResult, error)
 }
 
@@ -98,15 +100,9 @@ type Store interface {
 	AbortUpload(ctx context.Context, key, uploadID string) error
 
 	// ChangeSubresource sets or removes a document that hangs on the bucket or
-	// an object.
+	// an object. Without a sub-resource in the query it is the bucket itself
+	// that is created (PUT) or removed (DELETE).
 	ChangeSubresource(ctx context.Context, r SubresourceRequest) (*SubresourceResult, error)
-
-	// CreateBucket creates the bucket itself. Header holds X-Amz-Acl,
-	// X-Amz-Bucket-Object-Lock-Enabled and their like.
-	CreateBucket(ctx context.Context, header http.Header) error
-
-	// DeleteBucket removes the bucket, if it is empty.
-	DeleteBucket(ctx context.Context) error
 }
 
 // Info describes an object as one answer of a store described it.
@@ -180,7 +176,7 @@ type DeleteRequest struct {
 	Key       string
 	VersionID string
 	IfMatch   string      // ETag without quotes
-	Header    http.Header // X-Amz-Bypass-Governance-Retention, X-Amz-Mfa
+	Header    http.Header // X-Amz-Bypass-Governance-Retention, X-Amz-Mfa, X-Amz-If-Match-*
 }
 
 // DeleteManyRequest asks to remove several objects.
@@ -251,6 +247,9 @@ type ListedObject struct {
 	LastModified time.Time
 	StorageClass string
 	Owner        *Owner
+
+	ChecksumAlgorithm []string
+	ChecksumType      string
 }
 
 // Owner is an account as listings show it.
@@ -370,6 +369,8 @@ type Upload struct {
 	StorageClass string
 	Owner        *Owner
 	Initiator    *Owner
+
+	ChecksumAlgorithm, ChecksumType string // as in PartsPage
 }
 
 // ListVersionsRequest asks for a page of all versions.
@@ -415,6 +416,6 @@ type SubresourceRequest struct {
 // SubresourceResult is the store's answer to it.
 type SubresourceResult struct {
 	Status int
-	Header http.Header // Content-Type, Last-Modified and X-Amz-*
+	Header http.Header // Content-Type, Last-Modified, Location, Vary, Access-Control-* and X-Amz-*
 	Body   []byte
 }

@@ -62,6 +62,9 @@ func (c *call) subresource() error {
 	if err != nil {
 		return err
 	}
+	if c.Op == s3api.PutBucketCors || c.Op == s3api.DeleteBucketCors {
+		c.g.cors.Purge()
+	}
 	s3api.WriteSubresource(c.w, result)
 	return nil
 }
@@ -69,6 +72,10 @@ func (c *call) subresource() error {
 // listBuckets names the buckets the client may use: those of the configuration,
 // and, under the wildcard, those of the old store.
 func (g *Gateway) listBuckets(c *call) error {
+	page, err := c.ListBuckets()
+	if err != nil {
+		return err
+	}
 	created := make(map[string]time.Time)
 	if any, ok := g.config.Buckets[wildcard]; ok {
 		found, err := g.stores[any.Old].ListBuckets(c.r.Context())
@@ -90,6 +97,6 @@ func (g *Gateway) listBuckets(c *call) error {
 			buckets = append(buckets, s3api.Bucket{Name: name, Created: created[name]})
 		}
 	}
-	s3api.WriteListBuckets(c.w, backends.Owner{ID: c.who.AccessKeyID, DisplayName: c.who.AccessKeyID}, buckets)
+	s3api.WriteListBuckets(c.w, page, backends.Owner{ID: c.who.AccessKeyID, DisplayName: c.who.AccessKeyID}, buckets)
 	return nil
 }

@@ -40,6 +40,7 @@ type Gateway struct {
 	repairer    *migrate.Repairer
 	requests    chan struct{} // a slot for each request in flight
 	forms       chan struct{} // a slot for each form whose file is taken in
+	cors        *corsAnswers
 }
 
 // Run repairs and copies in the background until ctx is done, waits for what is
@@ -107,7 +108,10 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if req.Op == s3api.PostObject {
+	switch req.Op { // neither is signed as a request
+	case s3api.Preflight:
+		return g.bucketError(req.Bucket, g.preflight(w, r, req))
+	case s3api.PostObject:
 		return g.bucketError(req.Bucket, g.postObject(w, r, req))
 	}
 	who, err := g.verifier.Verify(r)
@@ -130,6 +134,10 @@ func (g *Gateway) run(c *call) (err error) {
 		if c.bucket, err = g.buckets.get(c.r.Context(), c.Bucket); err != nil {
 			return err
 		}
+	}
+	g.shareWithOrigin(c)
+	if err := c.checkOwner(c.bucket, "X-Amz-Expected-Bucket-Owner"); err != nil {
+		return err
 	}
 	return g.dispatch(c)
 }
@@ -217,13 +225,30 @@ func s3Error(err error) *s3api.Error {
 	var auth *sigv4.Error
 	switch {
 	case errors.As(err, &auth):
-		return s3api.ErrorFor(auth.Code, auth.Message)
+		return authError(auth)
 	case errors.Is(err, journal.ErrFull):
 		return s3api.ErrorFor("SlowDown", "")
 	case errors.Is(err, mirror.ErrSecondary):
 		return s3api.ErrorFor("ServiceUnavailable", "The write reached only one of the two stores; send it again.")
 	}
 	return s3api.FromError(err)
+}
+
+// authError shows the client what S3 shows of a refused signature.
+func authError(auth *sigv4.Error) *s3api.Error {
+	answer := s3api.ErrorFor(auth.Code, auth.Message)
+	for _, d := range []backends.Detail{
+		{Name: "AWSAccessKeyId", Value: auth.AccessKeyID},
+		{Name: "StringToSign", Value: auth.StringToSign},
+		{Name: "SignatureProvided", Value: auth.SignatureProvided},
+		{Name: "CanonicalRequest", Value: auth.CanonicalRequest},
+		{Name: "HeadersNotSigned", Value: auth.HeadersNotSigned},
+	} {
+		if d.Value != "" {
+			answer.Details = append(answer.Details, d)
+		}
+	}
+	return answer
 }
 
 // Journal holds the intents.

@@ -182,10 +182,10 @@ func (c *call) source(bucket, key string) (*mirror.Bucket, error) {
 	if !c.g.rightsOf(c.who, bucket).mayUse(key) {
 		return nil, s3api.ErrorFor("AccessDenied", "")
 	}
-	if bucket == c.Bucket {
-		return c.bucket, nil
-	}
 	from, err := c.g.buckets.get(c.r.Context(), bucket)
+	if err == nil {
+		err = c.checkOwner(from, "X-Amz-Source-Expected-Bucket-Owner")
+	}
 	return from, c.g.bucketError(bucket, err)
 }
 

@@ -43,7 +43,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	m := c.Migration.Mirror
 	g := &Gateway{
 		log: log, cache: memory, config: c, state: state,
-		requests: make(chan struct{}, c.Limits.Requests), forms: make(chan struct{}, formSlots),
+		requests: make(chan struct{}, c.Limits.Requests), forms: make(chan struct{}, formSlots), cors: newCORSAnswers(),
 		buckets: bucketSet{open: make(map[string]*openBucket)},
 		journal: journal.New(records, journal.Options{
 			Limit: m.MaxPending, Quarantine: time.Duration(m.Quarantine),

@@ -30,6 +30,7 @@ func (g *Gateway) postObject(w http.ResponseWriter, r *http.Request, req *s3api.
 	if c.bucket, err = g.buckets.get(r.Context(), form.Bucket); err != nil {
 		return err
 	}
+	g.shareWithOrigin(c)
 	if c.body, err = sigv4.FormBody(form.File, form.Header); err != nil {
 		return err
 	}

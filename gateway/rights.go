@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
+	"sluice/backends"
 	"sluice/gateway/config"
 	"sluice/gateway/mirror"
 	"sluice/gateway/s3api"
@@ -43,6 +46,20 @@ func (r rights) mayUse(key string) bool {
 	}
 	return len(r.prefixes) == 0 ||
 		slices.ContainsFunc(r.prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
+}
+
+// checkOwner asks the primary whether a bucket belongs to the account that a client
+// expects, if it says one.
+func (c *call) checkOwner(b *mirror.Bucket, header string) error {
+	owner := c.Header.Get(header)
+	if owner == "" || b == nil {
+		return nil
+	}
+	_, err := b.Subresource(c.r.Context(), backends.SubresourceRequest{
+		Op: string(s3api.GetBucketLocation), Method: http.MethodGet, Query: url.Values{"location": {""}},
+		Header: http.Header{"X-Amz-Expected-Bucket-Owner": {owner}},
+	})
+	return err
 }
 
 // ofWholeBucket are the operations on a bucket that a client whose keys must begin

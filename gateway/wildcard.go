@@ -21,41 +21,50 @@ import (
 // createBucket makes a bucket of the wildcard on both stores. A client that makes
 // sure of a configured bucket may go on: that one is the operator's to make.
 func (g *Gateway) createBucket(c *call) error {
-	if err := c.drain(); err != nil {
+	r, err := c.Subresource(c.r.Method, c.body)
+	if err != nil {
 		return err
 	}
-	if _, named := g.config.Buckets[c.Bucket]; !named {
-		any, ok := g.config.Buckets[wildcard]
-		if !ok {
-			return s3api.ErrorFor("AccessDenied", "Buckets are part of the gateway's configuration.")
-		}
-		if err := g.createOnStores(c.r.Context(), any, c.Bucket, c.NewBucket()); err != nil {
-			return err
-		}
-		if _, err := g.buckets.get(c.r.Context(), c.Bucket); err != nil {
-			return err
-		}
+	any, ok := g.config.Buckets[wildcard]
+	_, named := g.config.Buckets[c.Bucket]
+	switch {
+	case named:
+		s3api.WriteSubresource(c.w, &backends.SubresourceResult{
+			Status: http.StatusOK, Header: http.Header{"Location": {"/" + c.Bucket}},
+		})
+		return nil
+	case !ok:
+		return s3api.ErrorFor("AccessDenied", "Buckets are part of the gateway's configuration.")
 	}
-	c.w.Header().Set("Location", "/"+c.Bucket)
-	c.w.WriteHeader(http.StatusOK)
+	result, err := g.createOnStores(c.r.Context(), any, c.Bucket, r)
+	if err != nil {
+		return err
+	}
+	if _, err := g.buckets.get(c.r.Context(), c.Bucket); err != nil {
+		return err
+	}
+	s3api.WriteSubresource(c.w, result)
 	return nil
 }
 
-// createOnStores: the old store's answer is the client's. What the new one does not
-// make of it is made when the bucket is opened.
-func (g *Gateway) createOnStores(ctx context.Context, any config.Bucket, name string, header http.Header) error {
+// createOnStores: the old store's answer is the client's. The new one is not told
+// the region, which is its own; what it makes nothing of is made when the bucket is
+// opened.
+func (g *Gateway) createOnStores(
+	ctx context.Context, any config.Bucket, name string, r backends.SubresourceRequest,
+) (*backends.SubresourceResult, error) {
 	life := g.buckets.lifeOf(name)
 	life.Lock()
 	defer life.Unlock()
-	if err := g.bucket(any.Old, name).CreateBucket(ctx, header); err != nil {
-		return err
+	result, err := g.bucket(any.Old, name).ChangeSubresource(ctx, r)
+	if err != nil || any.New == "" {
+		return result, err
 	}
-	if any.New != "" {
-		if err := g.bucket(any.New, name).CreateBucket(ctx, header); err != nil {
-			g.log.Info("the new store did not create a bucket as asked", "bucket", name, "error", err)
-		}
+	r.Body = nil
+	if _, err := g.bucket(any.New, name).ChangeSubresource(ctx, r); err != nil {
+		g.log.Info("the new store did not create a bucket as asked", "bucket", name, "error", err)
 	}
-	return nil
+	return result, nil
 }
 
 // findBucket opens a bucket of the wildcard that the old store holds, and makes the
@@ -72,7 +81,7 @@ func (g *Gateway) findBucket(ctx context.Context, name string) (*mirror.Bucket, 
 		new := g.bucket(any.New, name)
 		err := exists(ctx, new)
 		if errors.Is(err, backends.ErrNoBucket) {
-			err = new.CreateBucket(ctx, nil)
+			err = new.CreateBucket(ctx)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("bucket %s on the new store: %w", name, hideBucket(err))
@@ -126,7 +135,7 @@ func (g *Gateway) deleteBucket(c *call) error {
 	if err := g.state.Drop(name); err != nil {
 		return err
 	}
-	if err := c.bucket.Primary().DeleteBucket(ctx); err != nil {
+	if err := removeBucket(ctx, c.bucket.Primary()); err != nil {
 		return errors.Join(err, g.state.SetPhase(name, phase))
 	}
 	g.buckets.forget(name)
@@ -144,7 +153,7 @@ func (g *Gateway) deleteBucket(c *call) error {
 // versions, which are never removed one by one. That holds on a proven baseline
 // only: otherwise what a bucket holds may be nobody's copy, and stays.
 func removeMirror(ctx context.Context, new backends.Store, baseline bool) error {
-	err := new.DeleteBucket(ctx)
+	err := removeBucket(ctx, new)
 	if !errors.Is(err, backends.ErrConflict) || !baseline {
 		return err
 	}
@@ -154,7 +163,7 @@ func removeMirror(ctx context.Context, new backends.Store, baseline bool) error 
 			return err
 		}
 		if len(page.Versions) == 0 {
-			return new.DeleteBucket(ctx)
+			return removeBucket(ctx, new)
 		}
 		r := backends.DeleteManyRequest{}
 		for _, v := range page.Versions {
@@ -170,4 +179,10 @@ func removeMirror(ctx context.Context, new backends.Store, baseline bool) error 
 			}
 		}
 	}
+}
+
+// removeBucket removes a store's bucket, if it is empty.
+func removeBucket(ctx context.Context, s backends.Store) error {
+	_, err := s.ChangeSubresource(ctx, backends.SubresourceRequest{Op: string(s3api.DeleteBucket), Method: http.MethodDelete})
+	return err
 }

@@ -61,7 +61,7 @@ func (s *Server) Store(ctx context.Context, name, bucket string) (*s3.Store, err
 	if err != nil {
 		return nil, err
 	}
-	err = store.CreateBucket(ctx, nil)
+	err = store.CreateBucket(ctx)
 	var e *backends.Error
 	if errors.As(err, &e) && e.Code == "BucketAlreadyExists" {
 		err = nil // there are no other owners here

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"sluice/backends"
@@ -29,10 +30,11 @@ type Bucket struct {
 	Created time.Time `xml:"CreationDate"`
 }
 
-// CreateBucket creates the bucket. One that is ours already is the store's own
-// error (BucketAlreadyOwnedByYou) or, with some stores, a success.
-func (s *Store) CreateBucket(ctx context.Context, header http.Header) error {
-	r := &request{op: "CreateBucket", method: http.MethodPut, header: header, mutation: true}
+// CreateBucket creates the bucket as it is by default, in the store's own region.
+// One that is ours already is the store's own error (BucketAlreadyOwnedByYou) or,
+// with some stores, a success.
+func (s *Store) CreateBucket(ctx context.Context) error {
+	r := &request{op: "CreateBucket", method: http.MethodPut, mutation: true}
 	if s.region != "us-east-1" {
 		if err := r.withXML(locationXML{Region: s.region}); err != nil {
 			return err
@@ -48,15 +50,6 @@ func (s *Store) CreateBucket(ctx context.Context, header http.Header) error {
 type locationXML struct {
 	XMLName xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ CreateBucketConfiguration"`
 	Region  string   `xml:"LocationConstraint"`
-}
-
-// DeleteBucket removes the bucket.
-func (s *Store) DeleteBucket(ctx context.Context) error {
-	resp, err := s.do(ctx, &request{op: "DeleteBucket", method: http.MethodDelete, mutation: true})
-	if err != nil {
-		return err
-	}
-	return resp.Body.Close()
 }
 
 // Subresource reads a document that hangs on the bucket or an object.
@@ -84,9 +77,11 @@ func (s *Store) subresource(ctx context.Context, r backends.SubresourceRequest, 
 		return nil, s.fail(req, fmt.Errorf("the answer of %d bytes is not whole or too long: %w", len(body), err), mutation)
 	}
 	result := &backends.SubresourceResult{Status: resp.StatusCode, Header: resultHeader(resp), Body: renamed(body, s.bucket, r.Bucket)}
-	for _, name := range []string{"Content-Type", "Last-Modified"} {
-		if v := resp.Header.Get(name); v != "" {
-			result.Header.Set(name, v)
+	for name, values := range resp.Header {
+		switch {
+		case name == "Content-Type", name == "Last-Modified", name == "Location", name == "Vary",
+			strings.HasPrefix(name, "Access-Control-"):
+			result.Header[name] = values
 		}
 	}
 	return result, nil

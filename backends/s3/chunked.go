@@ -45,6 +45,8 @@ func chunkedLength(size int64) int64 {
 var trailerLengths = map[string]int{
 	"X-Amz-Checksum-Crc32": 8, "X-Amz-Checksum-Crc32c": 8, "X-Amz-Checksum-Crc64nvme": 12,
 	"X-Amz-Checksum-Sha1": 28, "X-Amz-Checksum-Sha256": 44,
+	"X-Amz-Checksum-Sha512": 88, "X-Amz-Checksum-Md5": 24,
+	"X-Amz-Checksum-Xxhash64": 12, "X-Amz-Checksum-Xxhash3": 12, "X-Amz-Checksum-Xxhash128": 24,
 }
 
 // trailerLine is a trailer as it stands behind the last chunk. Its signature covers

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"io"
 	"net/http"
+	"strings"
 
 	"sluice/backends"
 )
@@ -14,6 +15,23 @@ type errorXML struct {
 	XMLName xml.Name `xml:"Error"`
 	Code    string
 	Message string
+	Other   []struct {
+		XMLName xml.Name
+		Text    string `xml:",chardata"`
+	} `xml:",any"`
+}
+
+// details are the elements that say more, without those about the store itself.
+func (e *errorXML) details() []backends.Detail {
+	var details []backends.Detail
+	for _, o := range e.Other {
+		switch o.XMLName.Local {
+		case "RequestId", "HostId", "Resource", "BucketName", "Region", "Server", "Bucket", "Endpoint":
+		default:
+			details = append(details, backends.Detail{Name: o.XMLName.Local, Value: strings.TrimSpace(o.Text)})
+		}
+	}
+	return details
 }
 
 const maxErrorBody = 64 << 10
@@ -72,7 +90,7 @@ func (s *Store) mapError(r *request, resp *http.Response, e errorXML) error {
 	}
 	return &backends.Error{
 		Store: s.name, Op: r.op, Key: r.key, Kind: kind,
-		Status: status, Code: e.Code, Message: e.Message, Header: errorHeader(resp.Header),
+		Status: status, Code: e.Code, Message: e.Message, Header: errorHeader(resp.Header), Details: e.details(),
 		MaybeApplied: r.mutation && mayHaveApplied(status, kind, e.Code),
 	}
 }
@@ -100,7 +118,7 @@ func kindOf(method string, status int, code string) error {
 		return backends.ErrDenied
 	case http.StatusConflict:
 		return backends.ErrConflict
-	case http.StatusPreconditionFailed:
+	case http.StatusPreconditionFailed, http.StatusNotModified: // the latter of a copy's source
 		return backends.ErrPrecondition
 	case http.StatusRequestedRangeNotSatisfiable:
 		return backends.ErrInvalidRange

@@ -22,6 +22,8 @@ type listXML struct {
 		Size                    int64
 		LastModified            time.Time
 		Owner                   *ownerXML
+		ChecksumAlgorithm       []string
+		ChecksumType            string
 	}
 	CommonPrefixes []prefixXML
 }
@@ -91,6 +93,7 @@ func (l *listXML) page() (*backends.ListPage, error) {
 	for i, c := range l.Contents {
 		page.Objects[i] = backends.ListedObject{
 			Key: decode(c.Key), Size: c.Size, ETag: unquote(c.ETag), LastModified: c.LastModified, StorageClass: c.StorageClass,
+			ChecksumAlgorithm: c.ChecksumAlgorithm, ChecksumType: c.ChecksumType,
 		}
 		page.Objects[i].Owner = c.Owner.owner()
 	}

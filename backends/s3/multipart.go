@@ -217,6 +217,8 @@ func (s *Store) ListUploads(ctx context.Context, r backends.ListUploadsRequest) 
 			UploadID          string `xml:"UploadId"`
 			Initiated         time.Time
 			Owner, Initiator  *ownerXML
+			ChecksumAlgorithm string
+			ChecksumType      string
 		}
 		CommonPrefixes []prefixXML
 	}
@@ -232,6 +234,7 @@ func (s *Store) ListUploads(ctx context.Context, r backends.ListUploadsRequest) 
 		page.Uploads = append(page.Uploads, backends.Upload{
 			Key: decode(u.Key), UploadID: u.UploadID, Initiated: u.Initiated, StorageClass: u.StorageClass,
 			Owner: u.Owner.owner(), Initiator: u.Initiator.owner(),
+			ChecksumAlgorithm: u.ChecksumAlgorithm, ChecksumType: u.ChecksumType,
 		})
 	}
 	for _, p := range answer.CommonPrefixes {

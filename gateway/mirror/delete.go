@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"net/http"
 
 	"sluice/backends"
 	"sluice/gateway/journal"
@@ -13,11 +14,11 @@ func (b *Bucket) Delete(ctx context.Context, r backends.DeleteRequest) (*backend
 	var result *backends.DeleteResult
 	m := &mutation{
 		kind: journal.Delete, keys: []string{r.Key},
-		ordered: r.IfMatch != "",
+		ordered: r.IfMatch != "" || conditional(r.Header),
 		run: func(ctx context.Context, s side, store backends.Store, _ *tap) error {
 			req := r
 			if s == secondary {
-				req.IfMatch = ""
+				req.IfMatch, req.Header = "", nil // judged by the primary
 			}
 			res, err := store.Delete(ctx, req)
 			if s == primary {
@@ -33,6 +34,11 @@ func (b *Bucket) Delete(ctx context.Context, r backends.DeleteRequest) (*backend
 		return nil, err
 	}
 	return result, nil
+}
+
+// conditional tells whether a header holds a condition beside If-Match.
+func conditional(h http.Header) bool {
+	return h.Get("X-Amz-If-Match-Size") != "" || h.Get("X-Amz-If-Match-Last-Modified-Time") != ""
 }
 
 // DeleteMany removes objects. Of the secondary only the objects themselves are

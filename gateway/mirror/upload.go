@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"sluice/backends"
@@ -223,7 +224,10 @@ func (b *Bucket) ListUploads(ctx context.Context, r backends.ListUploadsRequest)
 	if r.UploadIDMarker != "" {
 		ids, err := b.openUpload(v, "ListMultipartUploads", r.KeyMarker, r.UploadIDMarker)
 		if err != nil {
-			return nil, err
+			return nil, &backends.Error{
+				Store: "sluice", Op: "ListMultipartUploads", Kind: backends.ErrInvalid, Status: http.StatusBadRequest,
+				Code: "InvalidArgument", Message: "Invalid uploadId marker",
+			}
 		}
 		r.UploadIDMarker = ids[primary]
 	}
@@ -240,7 +244,12 @@ func (b *Bucket) ListUploads(ctx context.Context, r backends.ListUploadsRequest)
 	}
 	page.Uploads = kept
 	if page.NextUploadIDMarker != "" {
-		page.NextUploadIDMarker = b.listedID(v, page.NextKeyMarker, page.NextUploadIDMarker)
+		id := b.listedID(v, page.NextKeyMarker, page.NextUploadIDMarker)
+		if _, err := b.openUpload(v, "", page.NextKeyMarker, id); err != nil {
+			// The marker is a common prefix, the id one of an upload behind it.
+			id = b.sealUpload(page.NextKeyMarker, b.pair(v, page.NextUploadIDMarker, ""))
+		}
+		page.NextUploadIDMarker = id
 	}
 	return page, nil
 }
@@ -250,7 +259,7 @@ func hideID(err error, id string, ids [2]string) error {
 	var e *backends.Error
 	if errors.As(err, &e) && errors.Is(err, backends.ErrNoUpload) {
 		hidden := *e
-		hidden.Message = "the upload is not open; it may have been completed or aborted"
+		hidden.Message, hidden.Details = "", nil
 		return &hidden
 	}
 	return err

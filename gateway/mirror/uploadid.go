@@ -55,7 +55,6 @@ func (b *Bucket) uploadMAC(secret []byte, key string, raw []byte) []byte {
 func (b *Bucket) openUpload(v view, op, key, id string) ([2]string, error) {
 	none := &backends.Error{
 		Store: "sluice", Op: op, Key: key, Kind: backends.ErrNoUpload, Status: 404, Code: "NoSuchUpload",
-		Message: "the upload id was not given out for this key",
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(id)
 	if err != nil || len(raw) < 2+macLength || raw[0] != uploadVersion {

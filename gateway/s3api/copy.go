@@ -116,7 +116,7 @@ func (r *Request) copySource() (bucket, key, version string, err error) {
 	source, errSource := url.PathUnescape(source)
 	version, errVersion := url.PathUnescape(version)
 	if errSource != nil || errVersion != nil {
-		return "", "", "", invalidArgument("Invalid copy source encoding.")
+		return "", "", "", invalidArgument("Invalid copy source encoding")
 	}
 	bucket, key, _ = strings.Cut(strings.TrimPrefix(source, "/"), "/")
 	if !validBucket(bucket) || key == "" {

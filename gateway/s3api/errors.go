@@ -18,6 +18,14 @@ type Error struct {
 	// Header holds further response headers, or nil: Allow with
 	// MethodNotAllowed.
 	Header http.Header
+	// Details are the further elements that S3 has with some codes.
+	Details []backends.Detail
+}
+
+// with adds a further element.
+func (e *Error) with(name, value string) *Error {
+	e.Details = append(e.Details, backends.Detail{Name: name, Value: value})
+	return e
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
@@ -93,7 +101,7 @@ func fromStore(e *backends.Error) *Error {
 	if e.Code != "" && e.Status >= 400 {
 		answer.Status = e.Status
 	}
-	answer.Header = e.Header
+	answer.Header, answer.Details = e.Header, e.Details
 	return answer
 }
 
@@ -105,6 +113,9 @@ func codeOf(e *backends.Error) string {
 	case backends.ErrNoUpload:
 		return "NoSuchUpload"
 	case backends.ErrPrecondition:
+		if e.Status == http.StatusNotModified {
+			return "NotModified"
+		}
 		return "PreconditionFailed"
 	case backends.ErrInvalidRange:
 		return "InvalidRange"

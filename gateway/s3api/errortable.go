@@ -51,6 +51,7 @@ var errorTable = map[string]errorRow{
 	"XAmzContentChecksumMismatch":          {400, "The provided 'x-amz-checksum' header does not match what was computed."},
 	"XAmzContentSHA256Mismatch":            {400, "The provided 'x-amz-content-sha256' header does not match what was computed."},
 	"AccessDenied":                         {403, "Access Denied"},
+	"AccessForbidden":                      {403, "CORSResponse: This CORS request is not allowed."},
 	"AllAccessDisabled":                    {403, "All access to this resource has been disabled."},
 	"InvalidAccessKeyId":                   {403, "The AWS Access Key Id you provided does not exist in our records."},
 	"InvalidObjectState":                   {403, "The operation is not valid for the current state of the object."},

@@ -44,7 +44,7 @@ func (r *Request) PostForm(httpReq *http.Request) (*PostForm, error) {
 	}
 	kind, params, err := mime.ParseMediaType(httpReq.Header.Get("Content-Type"))
 	if kind != "multipart/form-data" {
-		return nil, ErrorFor("PreconditionFailed", "Bucket POST must be of the enclosure-type multipart/form-data")
+		return nil, ErrorFor("PreconditionFailed", "").with("Condition", "Bucket POST must be of the enclosure-type multipart/form-data")
 	}
 	if err != nil || params["boundary"] == "" {
 		return nil, malformedForm()

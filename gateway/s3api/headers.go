@@ -1,7 +1,6 @@
 package s3api
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -44,13 +43,11 @@ var (
 		exact:    []string{"X-Amz-Mp-Object-Size"},
 		prefixes: partHeaders.prefixes,
 	}
-	// bucketHeaders describe a new bucket.
-	bucketHeaders = headerSet{
-		exact:    []string{"X-Amz-Acl", "X-Amz-Bucket-Object-Lock-Enabled", "X-Amz-Object-Ownership"},
-		prefixes: []string{"X-Amz-Grant-"},
-	}
-	// deleteHeaders overrule a lock.
-	deleteHeaders = headerSet{exact: []string{"X-Amz-Bypass-Governance-Retention", "X-Amz-Mfa"}}
+	// deleteHeaders overrule a lock, or are conditions that only some buckets know.
+	deleteHeaders = headerSet{exact: []string{
+		"X-Amz-Bypass-Governance-Retention", "X-Amz-Mfa",
+		"X-Amz-If-Match-Last-Modified-Time", "X-Amz-If-Match-Size",
+	}}
 	// readHeaders go with a GET or HEAD.
 	readHeaders = headerSet{
 		exact:    []string{"X-Amz-Checksum-Mode"},
@@ -174,8 +171,7 @@ func checkHeaderValue(name string, values ...string) error {
 func (r *Request) refuseHeaders(names ...string) error {
 	for _, name := range names {
 		if len(r.Header[name]) > 0 {
-			return ErrorFor("NotImplemented", fmt.Sprintf(
-				"A header you provided implies functionality that is not implemented: %s", name))
+			return ErrorFor("NotImplemented", "").with("Header", name)
 		}
 	}
 	return nil

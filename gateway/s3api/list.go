@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"encoding/base64"
 	"math"
 	"strconv"
 
@@ -115,6 +116,35 @@ func (r *Request) nonEmptyPage(name string) (int, error) {
 	}
 	return n, err
 }
+
+// ListBucketsRequest is ListBuckets.
+type ListBucketsRequest struct {
+	Prefix string
+	After  string // the name that the page starts behind, out of the token
+	Max    int
+}
+
+// ListBuckets reads ListBuckets. A token is the last name of the page before, in
+// base64: it should not look like something to be made up.
+func (r *Request) ListBuckets() (ListBucketsRequest, error) {
+	l := ListBucketsRequest{Prefix: r.Query.Get("prefix"), Max: maxBuckets}
+	if text := r.Query.Get("max-buckets"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxBuckets {
+			return l, invalidArgument("Argument max-buckets must be an integer between 1 and 10000").
+				with("ArgumentName", "max-buckets").with("ArgumentValue", text)
+		}
+		l.Max = n
+	}
+	after, err := base64.RawURLEncoding.DecodeString(r.Query.Get("continuation-token"))
+	if err != nil {
+		return l, invalidArgument("The continuation token provided is incorrect")
+	}
+	l.After = string(after)
+	return l, nil
+}
+
+const maxBuckets = 10_000
 
 // ListVersionsRequest is ListObjectVersions.
 type ListVersionsRequest struct {

@@ -19,8 +19,8 @@ func WriteList(w http.ResponseWriter, r *Request, l ListRequest, page *backends.
 	if l.V1 {
 		doc.key("Marker", l.After, l.EncodeURL)
 		// S3 names the next marker only with a delimiter; without one the
-		// last key is it.
-		if page.Truncated && l.Delimiter != "" {
+		// last key is it. Other servers always do, and clients rely on it.
+		if page.Truncated {
 			doc.key("NextMarker", page.NextMarker, l.EncodeURL)
 		}
 	} else {
@@ -59,6 +59,10 @@ func (d *document) object(o *backends.ListedObject, l ListRequest) {
 	d.key("Key", o.Key, l.EncodeURL)
 	d.time("LastModified", o.LastModified)
 	d.etag(o.ETag)
+	for _, algorithm := range o.ChecksumAlgorithm {
+		d.text("ChecksumAlgorithm", algorithm)
+	}
+	d.optional("ChecksumType", o.ChecksumType)
 	d.int("Size", o.Size)
 	if l.V1 || l.FetchOwner {
 		d.owner("Owner", o.Owner)
@@ -163,6 +167,8 @@ func WriteUploads(w http.ResponseWriter, r *Request, l ListUploadsRequest, page 
 		doc.owner("Owner", u.Owner)
 		doc.text("StorageClass", cmp.Or(u.StorageClass, "STANDARD"))
 		doc.time("Initiated", u.Initiated)
+		doc.optional("ChecksumAlgorithm", u.ChecksumAlgorithm)
+		doc.optional("ChecksumType", u.ChecksumType)
 		doc.close("Upload")
 	}
 	doc.prefixes(page.Prefixes, l.EncodeURL)

@@ -180,9 +180,7 @@ func (r *Request) ifMatch() (string, error) {
 // Delete reads DeleteObject.
 func (r *Request) Delete() (backends.DeleteRequest, error) {
 	d := backends.DeleteRequest{Key: r.Key, Header: pick(r.Header, deleteHeaders)}
-	err := r.refuseHeaders(
-		"If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
-		"X-Amz-If-Match-Last-Modified-Time", "X-Amz-If-Match-Size")
+	err := r.refuseHeaders("If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
 	if err != nil {
 		return d, err
 	}

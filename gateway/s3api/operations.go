@@ -36,6 +36,10 @@ const (
 	ListParts               Op = "ListParts"
 	ListObjectVersions      Op = "ListObjectVersions"
 	PutBucketVersioning     Op = "PutBucketVersioning"
+	PutBucketCors           Op = "PutBucketCors"
+	DeleteBucketCors        Op = "DeleteBucketCors"
+	// Preflight is a browser's question before a request from another origin.
+	Preflight Op = "PreflightRequest"
 )
 
 // unimplemented are recognised and refused: they need more than the passing on of
@@ -88,7 +92,7 @@ var bucketOperations = resource{
 	"accelerate":             {Get: "GetBucketAccelerateConfiguration", Put: "PutBucketAccelerateConfiguration"},
 	"acl":                    {Get: "GetBucketAcl", Put: "PutBucketAcl"},
 	"analytics":              {Get: "GetBucketAnalyticsConfiguration", Put: "PutBucketAnalyticsConfiguration", Delete: "DeleteBucketAnalyticsConfiguration"},
-	"cors":                   {Get: "GetBucketCors", Put: "PutBucketCors", Delete: "DeleteBucketCors"},
+	"cors":                   {Get: "GetBucketCors", Put: PutBucketCors, Delete: DeleteBucketCors},
 	"encryption":             {Get: "GetBucketEncryption", Put: "PutBucketEncryption", Delete: "DeleteBucketEncryption"},
 	"events":                 {Get: "ListenBucketNotification"}, // MinIO's
 	"intelligent-tiering":    {Get: "GetBucketIntelligentTieringConfiguration", Put: "PutBucketIntelligentTieringConfiguration", Delete: "DeleteBucketIntelligentTieringConfiguration"},
@@ -169,7 +173,7 @@ func (res resource) operation(method string, query url.Values, header http.Heade
 	row := res[sub]
 	op := row.op(method)
 	if op == "" {
-		e := ErrorFor("MethodNotAllowed", "")
+		e := ErrorFor("MethodNotAllowed", "").with("Method", method).with("ResourceType", res.kind(sub))
 		e.Header = http.Header{"Allow": {row.allow()}}
 		return "", e
 	}
@@ -182,6 +186,19 @@ func (res resource) operation(method string, query url.Values, header http.Heade
 		}
 	}
 	return op, nil
+}
+
+// kind is S3's word for an address.
+func (res resource) kind(sub string) string {
+	switch {
+	case sub != "":
+		return strings.ToUpper(sub)
+	case len(res) == len(serviceOperations):
+		return "SERVICE"
+	case len(res) == len(bucketOperations):
+		return "BUCKET"
+	}
+	return "OBJECT"
 }
 
 // unknownSubresource finds a query key that may well name a sub-resource this

@@ -60,7 +60,9 @@ func Parse(r *http.Request, hostBucket string) (*Request, error) {
 	case req.Key == "":
 		of = bucketOperations
 	}
-	if req.Op, err = of.operation(r.Method, req.Query, req.Header); err != nil {
+	if r.Method == http.MethodOptions && req.Bucket != "" {
+		req.Op = Preflight
+	} else if req.Op, err = of.operation(r.Method, req.Query, req.Header); err != nil {
 		return nil, err
 	}
 	if req.Bucket != "" && !validBucket(req.Bucket) || req.Op == CreateBucket && !validNewBucket(req.Bucket) {

@@ -134,7 +134,7 @@ func TestNothingIsTakenForAnotherOperation(t *testing.T) {
 		{"HEAD", "/photos/k?acl", "MethodNotAllowed"},
 		{"POST", "/photos/k", "MethodNotAllowed"},
 		{"PATCH", "/photos/k", "MethodNotAllowed"},
-		{"OPTIONS", "/photos/k", "MethodNotAllowed"},
+		{"OPTIONS", "/", "MethodNotAllowed"},
 		{"PUT", "/", "MethodNotAllowed"},
 		{"PUT", "/photos/k?ac%zzl", "InvalidURI"},
 		{"PUT", "/photos/k?a=%ff", "InvalidURI"},

@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"encoding/base64"
 	"mime"
 	"net/http"
 	"slices"
@@ -173,6 +174,11 @@ var checksumElements = []struct{ header, element string }{
 	{"X-Amz-Checksum-Crc64nvme", "ChecksumCRC64NVME"},
 	{"X-Amz-Checksum-Sha1", "ChecksumSHA1"},
 	{"X-Amz-Checksum-Sha256", "ChecksumSHA256"},
+	{"X-Amz-Checksum-Sha512", "ChecksumSHA512"},
+	{"X-Amz-Checksum-Md5", "ChecksumMD5"},
+	{"X-Amz-Checksum-Xxhash64", "ChecksumXXHASH64"},
+	{"X-Amz-Checksum-Xxhash3", "ChecksumXXHASH3"},
+	{"X-Amz-Checksum-Xxhash128", "ChecksumXXHASH128"},
 	{"X-Amz-Checksum-Type", "ChecksumType"},
 }
 
@@ -201,8 +207,17 @@ type Bucket struct {
 	Created time.Time
 }
 
-// WriteListBuckets answers ListBuckets.
-func WriteListBuckets(w http.ResponseWriter, owner backends.Owner, buckets []Bucket) {
+// WriteListBuckets answers ListBuckets with the page of the buckets that is asked
+// for. They are sorted by name.
+func WriteListBuckets(w http.ResponseWriter, l ListBucketsRequest, owner backends.Owner, buckets []Bucket) {
+	buckets = slices.DeleteFunc(buckets, func(b Bucket) bool {
+		return !strings.HasPrefix(b.Name, l.Prefix) || b.Name <= l.After
+	})
+	token := ""
+	if len(buckets) > l.Max {
+		buckets = buckets[:l.Max]
+		token = base64.RawURLEncoding.EncodeToString([]byte(buckets[l.Max-1].Name))
+	}
 	doc := newDocument()
 	doc.root("ListAllMyBucketsResult")
 	doc.owner("Owner", &owner)
@@ -214,6 +229,8 @@ func WriteListBuckets(w http.ResponseWriter, owner backends.Owner, buckets []Buc
 		doc.close("Bucket")
 	}
 	doc.close("Buckets")
+	doc.optional("Prefix", l.Prefix)
+	doc.optional("ContinuationToken", token)
 	doc.close("ListAllMyBucketsResult")
 	doc.send(w, http.StatusOK)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 )
 
 // spoolMemory is how much of a file is kept in memory before it goes to disk.
@@ -48,9 +49,11 @@ func SpoolFile(src io.Reader, dir string, least, most int64) (*Spool, error) {
 func checkRange(size, least, most int64) error {
 	switch {
 	case size > most:
-		return ErrorFor("EntityTooLarge", "")
+		return ErrorFor("EntityTooLarge", "").with("ProposedSize", strconv.FormatInt(size, 10)).
+			with("MaxSizeAllowed", strconv.FormatInt(most, 10))
 	case size < least:
-		return ErrorFor("EntityTooSmall", "")
+		return ErrorFor("EntityTooSmall", "").with("ProposedSize", strconv.FormatInt(size, 10)).
+			with("MinSizeAllowed", strconv.FormatInt(least, 10))
 	}
 	return nil
 }

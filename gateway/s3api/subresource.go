@@ -54,10 +54,6 @@ func (r *Request) Subresource(method string, body io.Reader) (backends.Subresour
 	return s, nil
 }
 
-// NewBucket is what CreateBucket's headers ask of the bucket. Its body names a
-// region, which is the stores' own matter.
-func (r *Request) NewBucket() http.Header { return pick(r.Header, bucketHeaders) }
-
 // WriteSubresource passes a store's answer on.
 func WriteSubresource(w http.ResponseWriter, s *backends.SubresourceResult) {
 	setAll(w.Header(), s.Header)

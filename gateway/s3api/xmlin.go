@@ -116,7 +116,7 @@ func readComplete(body io.Reader) ([]backends.CompletedPart, error) {
 			return nil, malformedXML()
 		}
 		if number < 1 || number > MaxPart {
-			return nil, invalidArgument("PartNumber must be an integer between 1 and 10000, inclusive")
+			return nil, invalidArgument("PartNumber must be >= 1")
 		}
 		if i > 0 && number <= parts[i-1].Number {
 			return nil, ErrorFor("InvalidPartOrder", "")

@@ -140,6 +140,9 @@ func (d *document) error(e *Error, resource, requestID string) {
 	d.open("Error")
 	d.text("Code", e.Code)
 	d.echo("Message", e.Message)
+	for _, detail := range e.Details {
+		d.echo(detail.Name, detail.Value)
+	}
 	var safe strings.Builder
 	for _, c := range []byte(resource) {
 		if c < ' ' || c >= utf8.RuneSelf {

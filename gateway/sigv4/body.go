@@ -89,7 +89,7 @@ func (b *Body) frame(id *Identity, r *http.Request) error {
 func (b *Body) unchunk(id *Identity, r *http.Request) error {
 	size, err := strconv.ParseUint(r.Header.Get("X-Amz-Decoded-Content-Length"), 10, 63)
 	if err != nil {
-		return refuse("MissingContentLength", "You must provide the x-amz-decoded-content-length header.")
+		return refuse("MissingContentLength", "You must provide the Content-Length HTTP header.")
 	}
 	b.Size = int64(size)
 	trailers, err := announcedTrailers(r.Header.Values("X-Amz-Trailer"))
@@ -115,7 +115,7 @@ func (b *Body) Read(p []byte) (int, error) {
 	}
 	n, err := b.src.Read(p)
 	if b.Size >= 0 && int64(n) > b.left {
-		n, err = int(b.left), refuse("InvalidRequest", "The body is longer than its announced length.")
+		n, err = int(b.left), incomplete()
 	}
 	b.left -= int64(n)
 	for i := range b.checks {
@@ -133,7 +133,7 @@ func (b *Body) Read(p []byte) (int, error) {
 }
 
 func incomplete() *Error {
-	return refuse("IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header.")
+	return refuse("IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header")
 }
 
 // end checks what was promised, once the last byte was read.
@@ -144,7 +144,7 @@ func (b *Body) end() error {
 	for i := range b.checks {
 		c := &b.checks[i]
 		if b.announced(c.header) {
-			if err := c.read(b.chunks.trailer[c.header]); err != nil {
+			if err := c.read(b.chunks.trailer[c.header], "trailing "); err != nil {
 				return err
 			}
 		}
@@ -165,20 +165,4 @@ func (b *Body) Trailer() (name string, value func() string) {
 		}
 	}
 	return "", nil
-}
-
-// Checksums are the verified x-amz-checksum-* values by header name, from headers
-// and trailers, for example "X-Amz-Checksum-Crc32": "DUoRhQ==". There are none
-// before Read has answered io.EOF.
-func (b *Body) Checksums() map[string]string {
-	sums := make(map[string]string)
-	if !errors.Is(b.err, io.EOF) {
-		return sums
-	}
-	for _, c := range b.checks {
-		if strings.HasPrefix(c.header, "X-Amz-Checksum-") {
-			sums[c.header] = c.value
-		}
-	}
-	return sums
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
 	"hash"
@@ -11,7 +12,9 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/minio/crc64nvme"
+	"github.com/zeebo/xxh3"
 )
 
 // check is a hash of the payload and what it must be.
@@ -34,14 +37,47 @@ var algorithms = []struct {
 	{"X-Amz-Checksum-Crc64nvme", func() hash.Hash { return crc64nvme.New() }},
 	{"X-Amz-Checksum-Sha1", sha1.New},
 	{"X-Amz-Checksum-Sha256", sha256.New},
+	{"X-Amz-Checksum-Sha512", sha512.New},
+	{"X-Amz-Checksum-Md5", md5.New},
+	{"X-Amz-Checksum-Xxhash64", func() hash.Hash { return xxhash.New() }},
+	{"X-Amz-Checksum-Xxhash3", func() hash.Hash { return xxh3.New() }},
+	{"X-Amz-Checksum-Xxhash128", func() hash.Hash { return xxh128{xxh3.New()} }},
+}
+
+// xxh128 is XXH3 with the sum of 128 bits.
+type xxh128 struct{ *xxh3.Hasher }
+
+func (xxh128) Size() int { return 16 }
+
+func (h xxh128) Sum(b []byte) []byte {
+	sum := h.Sum128().Bytes()
+	return append(b, sum[:]...)
+}
+
+// checkPayload refuses what x-amz-content-sha256 can not say.
+func checkPayload(payload string) error {
+	switch payload {
+	case unsignedPayload, streamingSigned, streamingSignedTrail, streamingTrailer:
+		return nil
+	}
+	if strings.HasPrefix(payload, streamingAsymmetric) {
+		return nil // refused with a word of its own where the body is read
+	}
+	if sum, err := hex.DecodeString(payload); err != nil || len(sum) != sha256.Size {
+		return refuse("InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "+
+			"STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.")
+	}
+	return nil
 }
 
 // expectSHA256 sets up the hash that x-amz-content-sha256 declares.
 func (b *Body) expectSHA256(payload string) error {
+	if err := checkPayload(payload); err != nil {
+		return err
+	}
 	sum, err := hex.DecodeString(payload)
-	if err != nil || len(sum) != sha256.Size {
-		return refuse("InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "+
-			"STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.")
+	if err != nil {
+		return refuse("InvalidArgument", "x-amz-content-sha256 is no hash here.")
 	}
 	b.SHA256 = strings.ToLower(payload)
 	b.checks = append(b.checks, check{
@@ -59,7 +95,7 @@ func (b *Body) expectMD5(values []string) error {
 	}
 	sum, ok := decodeSum(values, md5.Size)
 	if !ok {
-		return refuse("InvalidDigest", "The Content-MD5 you specified is not valid.")
+		return refuse("InvalidDigest", "The Content-Md5 you specified is not valid.")
 	}
 	b.ContentMD5 = values[0]
 	b.checks = append(b.checks, check{
@@ -72,6 +108,9 @@ func (b *Body) expectMD5(values []string) error {
 // expectChecksums sets up the checksums that h carries, and those that trailers
 // are announced for. x-amz-sdk-checksum-algorithm alone promises nothing.
 func (b *Body) expectChecksums(h http.Header) error {
+	if err := b.oneChecksum(h); err != nil {
+		return err
+	}
 	for _, algorithm := range algorithms {
 		values, sent := h[algorithm.header]
 		if !sent && !b.announced(algorithm.header) {
@@ -83,7 +122,7 @@ func (b *Body) expectChecksums(h http.Header) error {
 			fail: refuse("BadDigest", "The %s you specified did not match the calculated checksum.", strings.ToUpper(name)),
 		}
 		if sent {
-			if err := c.read(values); err != nil {
+			if err := c.read(values, ""); err != nil {
 				return err
 			}
 		}
@@ -92,16 +131,35 @@ func (b *Body) expectChecksums(h http.Header) error {
 	return nil
 }
 
+// oneChecksum refuses several checksums, and one of another kind than
+// x-amz-sdk-checksum-algorithm names.
+func (b *Body) oneChecksum(h http.Header) error {
+	found := ""
+	for _, algorithm := range algorithms {
+		if _, sent := h[algorithm.header]; !sent && !b.announced(algorithm.header) {
+			continue
+		}
+		if found != "" {
+			return refuse("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+		}
+		found = strings.TrimPrefix(algorithm.header, "X-Amz-Checksum-")
+	}
+	if named := h.Get("X-Amz-Sdk-Checksum-Algorithm"); named != "" && found != "" && !strings.EqualFold(named, found) {
+		return refuse("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
+	}
+	return nil
+}
+
 func (b *Body) announced(header string) bool {
 	return b.chunks != nil && b.chunks.announces(strings.ToLower(header))
 }
 
-// read takes what the hash must be from a header or trailer. If both are sent,
-// both must say the same.
-func (c *check) read(values []string) error {
+// read takes what the hash must be from a header ("") or a trailer ("trailing "). If
+// both are sent, both must say the same.
+func (c *check) read(values []string, kind string) error {
 	sum, ok := decodeSum(values, c.hash.Size())
 	if !ok || c.value != "" && c.value != values[0] {
-		return refuse("InvalidRequest", "Value for %s header is invalid.", strings.ToLower(c.header))
+		return refuse("InvalidRequest", "Value for %s %sheader is invalid.", strings.ToLower(c.header), kind)
 	}
 	c.value, c.want = values[0], sum
 	return nil

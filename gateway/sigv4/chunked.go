@@ -73,7 +73,7 @@ func announcedTrailers(values []string) ([]string, error) {
 func (c *chunkReader) announces(name string) bool { return slices.Contains(c.names, name) }
 
 func malformedChunk() error {
-	return refuse("InvalidRequest", "The chunked body is malformed.")
+	return refuse("IncompleteBody", "The request body terminated unexpectedly")
 }
 
 func malformedTrailer() error {
@@ -126,7 +126,7 @@ func (c *chunkReader) next() error {
 		return malformedChunk()
 	}
 	if size > uint64(c.total) {
-		return refuse("InvalidRequest", "The chunks hold more than x-amz-decoded-content-length.")
+		return incomplete()
 	}
 	if err := c.signer.begin(extension); err != nil {
 		return err

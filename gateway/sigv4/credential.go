@@ -43,7 +43,7 @@ func (v *Verifier) fromHeader(r *http.Request, header string) (*credential, erro
 	case asymmetric:
 		return nil, refuse("NotImplemented", "Please use AWS4-HMAC-SHA256.")
 	default:
-		return nil, refuse("InvalidArgument", "Unsupported Authorization Type")
+		return nil, refuse("InvalidArgument", "Authorization header is invalid -- one and only one ' ' (space) required.")
 	}
 	c := &credential{}
 	for field := range strings.SplitSeq(fields, ",") {
@@ -61,8 +61,12 @@ func (v *Verifier) fromHeader(r *http.Request, header string) (*credential, erro
 			return nil, err
 		}
 	}
-	if c.accessKeyID == "" || c.signedList == "" || c.signature == "" {
-		return nil, refuse(malformed, "The authorization header is malformed; it must hold Credential, SignedHeaders and Signature.")
+	for _, part := range []struct{ name, value string }{
+		{"Credential", c.accessKeyID}, {"SignedHeaders", c.signedList}, {"Signature", c.signature},
+	} {
+		if part.value == "" {
+			return nil, c.malformed("missing %s.", part.name)
+		}
 	}
 	if err := c.readDate(r); err != nil {
 		return nil, err
@@ -76,7 +80,7 @@ func (v *Verifier) fromHeader(r *http.Request, header string) (*credential, erro
 	if c.payload = r.Header.Get("X-Amz-Content-Sha256"); c.payload == "" {
 		return nil, refuse("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
 	}
-	return c, nil
+	return c, checkPayload(c.payload)
 }
 
 // malformed refuses in the words of the place that the signature came from.
@@ -181,14 +185,22 @@ func (c *credential) checkExpiry(now time.Time, expires string) error {
 // readScope reads "AKID/20130524/us-east-1/s3/aws4_request". An access key id may
 // itself hold slashes.
 func (v *Verifier) readScope(c *credential, text string) error {
-	rest, ok := strings.CutSuffix(text, "/s3/aws4_request")
-	region := strings.LastIndexByte(rest, '/')
-	day := strings.LastIndexByte(rest[:max(region, 0)], '/')
-	if !ok || day < 1 || region-day-1 != len("20060102") {
+	parts := strings.Split(text, "/")
+	n := len(parts) - 4
+	if n < 1 || n == 1 && parts[0] == "" {
 		return c.malformedCredential(`the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`)
 	}
-	c.accessKeyID, c.scope = text[:day], text[day+1:]
-	c.day, c.region = rest[day+1:region], rest[region+1:]
+	c.accessKeyID, c.scope = strings.Join(parts[:n], "/"), strings.Join(parts[n:], "/")
+	c.day, c.region = parts[n], parts[n+1]
+	_, err := time.Parse("20060102", c.day)
+	switch service, end := parts[n+2], parts[n+3]; {
+	case service != "s3":
+		return c.malformedCredential(`incorrect service %q. This endpoint belongs to "s3".`, service)
+	case end != "aws4_request":
+		return c.malformedCredential(`incorrect terminal %q. This endpoint uses "aws4_request".`, end)
+	case err != nil:
+		return c.malformedCredential(`incorrect date format %q. This date in the credential must be in the format "yyyyMMdd".`, c.day)
+	}
 	if v.Region != "" && c.region != v.Region {
 		return c.malformed("the region '%s' is wrong; expecting '%s'", c.region, v.Region)
 	}
@@ -231,5 +243,7 @@ func (c *credential) checkHeaders(r *http.Request) error {
 }
 
 func notSigned(header string) error {
-	return refuse("AccessDenied", "There were headers present in the request which were not signed: %s", header)
+	err := refuse("AccessDenied", "There were headers present in the request which were not signed")
+	err.HeadersNotSigned = header
+	return err
 }

@@ -16,6 +16,8 @@ type Error struct {
 	StringToSign      string
 	SignatureProvided string
 	CanonicalRequest  string
+	// HeadersNotSigned is the header that had to be signed and was not.
+	HeadersNotSigned string
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }

@@ -85,14 +85,14 @@ func (v *Verifier) fromForm(fields map[string]string) (*credential, error) {
 	case missing != "":
 		return nil, refuse("InvalidArgument", "Bucket POST must contain a field named '%s'.  If it is specified, please check the order of the fields.", missing)
 	case fields["x-amz-algorithm"] != algorithm:
-		return nil, refuse("InvalidArgument", "X-Amz-Algorithm only supports %q", algorithm)
+		return nil, refuse("InvalidArgument", "Only %s is supported", algorithm)
 	}
 	c := &credential{form: true, signature: fields["x-amz-signature"], date: fields["x-amz-date"]}
 	if err := v.readScope(c, fields["x-amz-credential"]); err != nil {
 		return nil, err
 	}
 	if !c.parseDate() {
-		return nil, c.malformed("X-Amz-Date must be formatted via ISO8601 Long format")
+		return nil, c.malformed("X-Amz-Date must be formated via ISO8601 Long format")
 	}
 	if !strings.HasPrefix(c.date, c.day) {
 		return nil, c.malformed("Invalid credential date %q. This date is not the same as X-Amz-Date: %q.", c.day, c.date[:len(c.day)])

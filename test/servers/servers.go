@@ -150,7 +150,7 @@ func (s *Server) Store(t testing.TB, name, bucket string) *s3.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.CreateBucket(t.Context(), nil); err != nil {
+	if err := store.CreateBucket(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
