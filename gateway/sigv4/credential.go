@@ -31,7 +31,7 @@ type credential struct {
 	payload     string // x-amz-content-sha256
 	presigned   bool
 	form        bool // the fields of a form that is posted
-	version2    bool // a form signed by HMAC-SHA1
+	version2    bool // an HMAC-SHA1; then there is no scope, and date is the line that was signed
 }
 
 // fromHeader reads
@@ -74,8 +74,8 @@ func (v *Verifier) fromHeader(r *http.Request, header string) (*credential, erro
 	if !strings.HasPrefix(c.date, c.day) {
 		return nil, c.malformed("Invalid credential date %q. This date is not the same as X-Amz-Date: %q.", c.day, c.date[:len(c.day)])
 	}
-	if skew := v.now().Sub(c.at); skew > MaxSkew || skew < -MaxSkew {
-		return nil, refuse("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
+	if err := v.checkSkew(c.at); err != nil {
+		return nil, err
 	}
 	if c.payload = r.Header.Get("X-Amz-Content-Sha256"); c.payload == "" {
 		return nil, refuse("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
@@ -112,7 +112,19 @@ func (c *credential) readDate(r *http.Request) error {
 		c.at, c.date = at, at.UTC().Format(timeFormat)
 		return nil
 	}
+	return noDate()
+}
+
+func noDate() error {
 	return refuse("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
+}
+
+// checkSkew holds a request's time against the clock.
+func (v *Verifier) checkSkew(at time.Time) error {
+	if skew := v.now().Sub(at); skew > MaxSkew || skew < -MaxSkew {
+		return refuse("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
+	}
+	return nil
 }
 
 // parseDate reads the date's long form, and no other: time.Parse alone would take

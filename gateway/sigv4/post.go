@@ -1,9 +1,6 @@
 package sigv4
 
 import (
-	"crypto/hmac"
-	"crypto/sha1"
-	"encoding/base64"
 	"io"
 	"math"
 	"net/http"
@@ -49,16 +46,14 @@ func (v *Verifier) VerifyPost(bucket string, fields map[string]string) (*Identit
 
 // checkForm tells whether c's signature is that of a policy. Forms last: pages made
 // for version 2, whose signature is an HMAC-SHA1, are still about, and for forms
-// alone it is no weaker than what they are
+// it is no weaker than what they are, so Version2 does not switch it
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/HTTPPOSTForms.html).
 func (v *Verifier) checkForm(c *credential, secret, policy string) bool {
-	if !c.version2 {
-		_, ok := v.checkSignature(c, secret, policy)
-		return ok
+	if c.version2 {
+		return c.matches2(secret, policy)
 	}
-	h := hmac.New(sha1.New, []byte(secret))
-	h.Write([]byte(policy))
-	return hmac.Equal([]byte(base64.StdEncoding.EncodeToString(h.Sum(nil))), []byte(c.signature))
+	_, ok := v.checkSignature(c, secret, policy)
+	return ok
 }
 
 // credentialFields are those that a signed form has, as S3 spells them.

@@ -1,9 +1,11 @@
 // Package sigv4 finds out who sent a request, and whether what arrives is what
 // was signed: AWS Signature Version 4 by header, by query and by chunk, and the
-// hashes and checksums that a client promises of a payload.
+// hashes and checksums that a client promises of a payload. Signature Version 2 is
+// read too, by header and by query, where a Verifier is told to.
 //
-// The signature's rules are in
+// The signatures' rules are in
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html
+// and https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html
 package sigv4
 
 import (
@@ -30,8 +32,14 @@ type Verifier struct {
 	// Secret looks a key up.
 	Secret func(accessKeyID string) (secret string, ok bool)
 	// Region is what requests must be signed for; "" takes any, as a client's
-	// region says nothing about the stores behind a gateway.
+	// region says nothing about the stores behind a gateway. Version 2 has none.
 	Region string
+	// Version2 takes requests that are signed by version 2, which covers neither
+	// the payload nor most of the query and of the headers.
+	Version2 bool
+	// HostBucket is the bucket that a host name carries, "" for path style: version
+	// 2 signs it as a part of the path. nil is path style alone.
+	HostBucket func(host string) string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 
@@ -68,6 +76,9 @@ func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 	secret, err := v.secret(c)
 	if err != nil {
 		return nil, err
+	}
+	if c.version2 {
+		return v.verify2(r, query, c, secret)
 	}
 	canonical := c.canonicalRequest(r, query)
 	text := algorithm + "\n" + c.date + "\n" + c.scope + "\n" + hexSHA256(canonical)
@@ -110,16 +121,22 @@ func (v *Verifier) checkSignature(c *credential, secret, text string) (key []byt
 func (v *Verifier) readCredential(r *http.Request, query params) (*credential, error) {
 	header := r.Header.Get("Authorization")
 	presigned := query.has("X-Amz-Algorithm") || query.has("X-Amz-Credential") || query.has("X-Amz-Signature")
+	header2 := strings.HasPrefix(header, "AWS ")
+	presigned2 := query.has("AWSAccessKeyId") && (v.Version2 || query.has("Signature"))
 	var c *credential
 	var err error
 	switch {
-	case presigned && header != "":
+	case presigned && header != "", v.Version2 && presigned2 && (presigned || header != ""):
 		return nil, refuse("InvalidArgument", "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, "+
 			"Signature query string parameter or the Authorization header should be specified")
 	case presigned:
 		c, err = v.fromQuery(r, query)
-	case strings.HasPrefix(header, "AWS "), query.has("Signature") && query.has("AWSAccessKeyId"):
+	case !v.Version2 && (header2 || presigned2):
 		return nil, refuse("InvalidRequest", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
+	case presigned2:
+		c, err = v.fromQuery2(query)
+	case header2:
+		c, err = v.fromHeader2(r, header)
 	case header != "":
 		c, err = v.fromHeader(r, header)
 	default:
@@ -127,6 +144,9 @@ func (v *Verifier) readCredential(r *http.Request, query params) (*credential, e
 	}
 	if err != nil {
 		return nil, err
+	}
+	if c.version2 {
+		return c, nil // it signs every x-amz-* header there is
 	}
 	return c, c.checkHeaders(r)
 }
