@@ -72,10 +72,13 @@ func (g *Gateway) identify() {
 		key := sha256.Sum256([]byte("sluice upload ids\x00" + k.SecretAccessKey))
 		g.uploadKeys = append(g.uploadKeys, key[:])
 	}
-	g.verifier = &sigv4.Verifier{Secret: func(id string) (string, bool) {
-		k, ok := g.credentials[id]
-		return k.SecretAccessKey, ok
-	}}
+	g.verifier = &sigv4.Verifier{
+		Secret: func(id string) (string, bool) {
+			k, ok := g.credentials[id]
+			return k.SecretAccessKey, ok
+		},
+		Version2: c.Version2, HostBucket: g.bucketOf,
+	}
 	for name := range c.Hosts {
 		g.hosts = append(g.hosts, name)
 	}

@@ -23,6 +23,7 @@ type Config struct {
 	Buckets     map[string]Bucket `yaml:"buckets"`
 	Hosts       map[string]Host   `yaml:"hosts"`
 	Credentials []Credential      `yaml:"credentials"`
+	Version2    bool              `yaml:"version2_signatures"` // takes requests signed by version 2 too
 	Cache       Cache             `yaml:"cache"`
 	Migration   Migration         `yaml:"migration"`
 	Limits      Limits            `yaml:"limits"`
@@ -136,6 +137,7 @@ func Default() Config {
 		StateDir: "/var/lib/sluice",
 		Listen:   Listen{HTTP: ":80"},
 		TLS:      TLS{Mode: "off"},
+		Version2: true,
 		Cache:    Cache{Memory: 256 << 20, MaxObjectSize: 8 << 20, TTL: Duration(time.Hour)},
 		Migration: Migration{
 			Mirror: Mirror{

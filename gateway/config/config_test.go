@@ -43,8 +43,11 @@ func TestValidFile(t *testing.T) {
 	if c.Cache.Memory != 64<<20 || c.Cache.MaxObjectSize != 1_500_000 || c.Migration.Mirror.SyncTimeout != Duration(500*time.Millisecond) {
 		t.Errorf("sizes %d, %d, timeout %v", c.Cache.Memory, c.Cache.MaxObjectSize, time.Duration(c.Migration.Mirror.SyncTimeout))
 	}
-	if c.Migration.Mirror.OnSecondaryError != "queue" || c.Cache.TTL == 0 {
+	if c.Migration.Mirror.OnSecondaryError != "queue" || c.Cache.TTL == 0 || !c.Version2 {
 		t.Error("the defaults of what the file leaves out are gone")
+	}
+	if c, err = parse(t, valid+"version2_signatures: false\n"); err != nil || c.Version2 {
+		t.Errorf("version 2 can not be switched off: %v", err)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/signer"
 
 	"sluice/test/process"
 )
@@ -80,14 +81,24 @@ func TestReadsOnTheWire(t *testing.T) {
 	}
 }
 
-// TestClientLibrary: minio-go signs its chunks and sends trailers.
+// TestClientLibrary: minio-go signs its chunks and sends trailers; or it signs by
+// version 2.
 func TestClientLibrary(t *testing.T) {
+	for name, keys := range map[string]*credentials.Credentials{
+		"version 4": credentials.NewStaticV4(accessKey, secretKey, ""),
+		"version 2": credentials.NewStaticV2(accessKey, secretKey, ""),
+	} {
+		t.Run(name, func(t *testing.T) { clientLibrary(t, keys) })
+	}
+}
+
+func clientLibrary(t *testing.T, keys *credentials.Credentials) {
 	p := startInProcess(t)
 	u, err := url.Parse(p.url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(accessKey, secretKey, ""), MaxRetries: 1})
+	c, err := minio.New(u.Host, &minio.Options{Creds: keys, MaxRetries: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,6 +147,19 @@ func TestVirtualHostStyle(t *testing.T) {
 	resp.Body.Close()
 	if _, body := p.do(t, "GET", "/media/virtual", nil, nil, nil); resp.StatusCode != 200 || body != "content" {
 		t.Errorf("status %d, then %q", resp.StatusCode, body)
+	}
+	// Version 2 signs the bucket as a part of the path.
+	if req, err = http.NewRequestWithContext(t.Context(), "GET", p.url+"/virtual", nil); err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "media.s3.test:9000"
+	if resp, err = http.DefaultClient.Do(signer.SignV2(*req, accessKey, secretKey, true)); err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil || resp.StatusCode != 200 || string(body) != "content" {
+		t.Errorf("version 2: status %d, %q, %v", resp.StatusCode, body, err)
 	}
 }
 
