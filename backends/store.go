@@ -228,6 +228,7 @@ type ListRequest struct {
 	MaxKeys    int  // 0–1,000; 0 answers an empty page
 	V1         bool // page by marker as ListObjects does, not by token as ListObjectsV2
 	FetchOwner bool // V2: ask for owners; V1 always has them
+	Metadata   bool // V2: ask for metadata and tags, which MinIO lists
 }
 
 // ListPage is one page: objects and common prefixes, each in byte order.
@@ -250,6 +251,10 @@ type ListedObject struct {
 
 	ChecksumAlgorithm []string
 	ChecksumType      string
+
+	// UserMetadata and UserTags are pieces of MinIO's document, as they stand
+	// in it.
+	UserMetadata, UserTags string
 }
 
 // Owner is an account as listings show it.

@@ -24,8 +24,14 @@ type listXML struct {
 		Owner                   *ownerXML
 		ChecksumAlgorithm       []string
 		ChecksumType            string
+		UserMetadata, UserTags  rawXML
 	}
 	CommonPrefixes []prefixXML
+}
+
+// rawXML is what an element holds, unread.
+type rawXML struct {
+	Inner string `xml:",innerxml"`
 }
 
 type ownerXML struct{ ID, DisplayName string }
@@ -55,6 +61,9 @@ func (s *Store) List(ctx context.Context, r backends.ListRequest) (*backends.Lis
 		set(req.query, "continuation-token", r.Token)
 		if r.FetchOwner {
 			req.query.Set("fetch-owner", "true")
+		}
+		if r.Metadata {
+			req.query.Set("metadata", "true")
 		}
 	}
 	var answer listXML
@@ -94,6 +103,7 @@ func (l *listXML) page() (*backends.ListPage, error) {
 		page.Objects[i] = backends.ListedObject{
 			Key: decode(c.Key), Size: c.Size, ETag: unquote(c.ETag), LastModified: c.LastModified, StorageClass: c.StorageClass,
 			ChecksumAlgorithm: c.ChecksumAlgorithm, ChecksumType: c.ChecksumType,
+			UserMetadata: c.UserMetadata.Inner, UserTags: c.UserTags.Inner,
 		}
 		page.Objects[i].Owner = c.Owner.owner()
 	}

@@ -90,7 +90,7 @@ func fromStore(e *backends.Error) *Error {
 			e.Store, cmp.Or(e.Code, "AccessDenied")))
 	case e.Kind == backends.ErrSlowDown:
 		return ErrorFor("SlowDown", "")
-	case e.Kind == backends.ErrUnavailable:
+	case e.Kind == backends.ErrUnavailable && e.Code == "":
 		return ErrorFor("ServiceUnavailable", "")
 	}
 	said := e.Code

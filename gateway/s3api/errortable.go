@@ -57,7 +57,7 @@ var errorTable = map[string]errorRow{
 	"InvalidObjectState":                   {403, "The operation is not valid for the current state of the object."},
 	"RequestTimeTooSkewed":                 {403, "The difference between the request time and the current time is too large."},
 	"SignatureDoesNotMatch":                {403, "The request signature we calculated does not match the signature you provided. Check your key and signing method."},
-	"NoSuchBucket":                         {404, "The specified bucket does not exist."},
+	"NoSuchBucket":                         {404, "The specified bucket does not exist"},
 	"NoSuchKey":                            {404, "The specified key does not exist."},
 	"NoSuchTagSet":                         {404, "The TagSet does not exist"},
 	"NoSuchUpload":                         {404, "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."},

@@ -40,7 +40,7 @@ func (r *Request) List() (ListRequest, error) {
 	if l.Token == "" && r.Query.Has("continuation-token") {
 		return l, invalidArgument("The continuation token provided is incorrect")
 	}
-	l.FetchOwner = r.Query.Get("fetch-owner") == "true"
+	l.FetchOwner, l.Metadata = r.Query.Get("fetch-owner") == "true", r.Query.Get("metadata") == "true"
 	return l, nil
 }
 

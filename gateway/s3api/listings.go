@@ -68,6 +68,8 @@ func (d *document) object(o *backends.ListedObject, l ListRequest) {
 		d.owner("Owner", o.Owner)
 	}
 	d.text("StorageClass", cmp.Or(o.StorageClass, "STANDARD"))
+	d.raw("UserMetadata", o.UserMetadata)
+	d.raw("UserTags", o.UserTags)
 	d.close("Contents")
 }
 
@@ -165,7 +167,7 @@ func WriteUploads(w http.ResponseWriter, r *Request, l ListUploadsRequest, page 
 		doc.text("UploadId", u.UploadID)
 		doc.owner("Initiator", u.Initiator)
 		doc.owner("Owner", u.Owner)
-		doc.text("StorageClass", cmp.Or(u.StorageClass, "STANDARD"))
+		doc.optional("StorageClass", u.StorageClass)
 		doc.time("Initiated", u.Initiated)
 		doc.optional("ChecksumAlgorithm", u.ChecksumAlgorithm)
 		doc.optional("ChecksumType", u.ChecksumType)

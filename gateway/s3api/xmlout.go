@@ -43,6 +43,16 @@ func (d *document) text(name, value string) {
 	d.close(name)
 }
 
+// raw writes an element that holds a piece of a document a store sent, if there is
+// one.
+func (d *document) raw(name, inner string) {
+	if inner != "" {
+		d.open(name)
+		d.buf.WriteString(inner)
+		d.close(name)
+	}
+}
+
 // optional writes an element unless it would be empty.
 func (d *document) optional(name, value string) {
 	if value != "" {
@@ -53,7 +63,15 @@ func (d *document) optional(name, value string) {
 func (d *document) int(name string, value int64)      { d.text(name, strconv.FormatInt(value, 10)) }
 func (d *document) bool(name string, value bool)      { d.text(name, strconv.FormatBool(value)) }
 func (d *document) time(name string, value time.Time) { d.text(name, value.UTC().Format(timeFormat)) }
-func (d *document) etag(value string)                 { d.text("ETag", `"`+value+`"`) }
+
+// etag writes an entity tag; its quotes are written as S3 writes them.
+func (d *document) etag(value string) {
+	d.open("ETag")
+	d.buf.WriteString("&quot;")
+	d.escape(value)
+	d.buf.WriteString("&quot;")
+	d.close("ETag")
+}
 
 // key writes an element that holds a key or a piece of one, percent-encoded if
 // the client asked for that.
@@ -100,8 +118,6 @@ func (d *document) escape(s string) {
 			as = "&lt;"
 		case c == '>':
 			as = "&gt;"
-		case c == '"':
-			as = "&quot;"
 		case c < ' ' || c == 0xFFFE || c == 0xFFFF:
 			as = "&#" + strconv.Itoa(int(c)) + ";"
 		default:

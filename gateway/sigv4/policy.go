@@ -305,5 +305,5 @@ func (c condition) holds(values map[string]string) bool {
 
 // String is the condition as S3 shows one that failed.
 func (c condition) String() string {
-	return fmt.Sprintf("[%q,%q,%q]", c.op, c.name, c.value)
+	return fmt.Sprintf("[%q, %q, %q]", c.op, c.name, c.value)
 }

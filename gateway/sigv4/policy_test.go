@@ -78,20 +78,20 @@ func TestConditions(t *testing.T) {
 	for name, c := range map[string]struct{ conditions, key, fails string }{
 		"equal":                {`, ["eq", "$key", "k"]`, "k", ""},
 		"equal, simple":        {`, {"key": "k"}`, "k", ""},
-		"not equal":            {`, ["eq", "$key", "k"]`, "K", `Policy Condition failed: ["eq","$key","k"]`},
-		"not equal, simple":    {`, {"Key": "k"}`, "l", `Policy Condition failed: ["eq","$Key","k"]`},
+		"not equal":            {`, ["eq", "$key", "k"]`, "K", `Policy Condition failed: ["eq", "$key", "k"]`},
+		"not equal, simple":    {`, {"Key": "k"}`, "l", `Policy Condition failed: ["eq", "$Key", "k"]`},
 		"prefix":               {`, ["starts-with", "$key", "user/"]`, "user/a", ""},
 		"any":                  {`, ["starts-with", "$key", ""]`, "user/a", ""},
-		"no prefix":            {`, ["starts-with", "$key", "user/"]`, "users/a", `Policy Condition failed: ["starts-with","$key","user/"]`},
+		"no prefix":            {`, ["starts-with", "$key", "user/"]`, "users/a", `Policy Condition failed: ["starts-with", "$key", "user/"]`},
 		"a comma is no list":   {`, ["starts-with", "$key", "u"]`, "u,a", ""},
 		"capitals":             {`, ["StArTs-WiTh", "$KeY", "u"]`, "u", ""},
-		"both must hold":       {`, ["starts-with", "$key", "u"], {"key": "k"}`, "u", `Policy Condition failed: ["eq","$key","k"]`},
-		"no dollar":            {`, ["eq", "key", "k"]`, "k", `Policy Condition failed: ["eq","key","k"]`},
+		"both must hold":       {`, ["starts-with", "$key", "u"], {"key": "k"}`, "u", `Policy Condition failed: ["eq", "$key", "k"]`},
+		"no dollar":            {`, ["eq", "key", "k"]`, "k", `Policy Condition failed: ["eq", "key", "k"]`},
 		"escaped dollar":       {`, {"key": "\$k\v\\$"}`, "$k\v\\$", ""},
-		"quote":                {`, {"key": "\""}`, "k", `Policy Condition failed: ["eq","$key","\""]`},
+		"quote":                {`, {"key": "\""}`, "k", `Policy Condition failed: ["eq", "$key", "\""]`},
 		"not covered":          {``, "k", "Extra input fields: key"},
-		"other bucket":         {`, {"key": "k"}, {"bucket": "c"}`, "k", `Policy Condition failed: ["eq","$bucket","c"]`},
-		"field that is absent": {`, {"key": "k"}, ["starts-with", "$acl", ""]`, "k", `Policy Condition failed: ["starts-with","$acl",""]`},
+		"other bucket":         {`, {"key": "k"}, {"bucket": "c"}`, "k", `Policy Condition failed: ["eq", "$bucket", "c"]`},
+		"field that is absent": {`, {"key": "k"}, ["starts-with", "$acl", ""]`, "k", `Policy Condition failed: ["starts-with", "$acl", ""]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := checkPolicy(policyOf(c.conditions), map[string]string{"key": c.key})

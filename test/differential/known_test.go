@@ -1,10 +1,5 @@
 package differential
 
-import (
-	"slices"
-	"strings"
-)
-
 // defect is what is wrong with the gateway, and how to know it.
 type defect struct {
 	what  string
@@ -23,10 +18,4 @@ func knownDefect(st *step, one difference, d, g *answer) string {
 		}
 	}
 	return ""
-}
-
-// describing tells whether a header stays with an object.
-func describing(name string) bool {
-	return slices.Contains([]string{"Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires"}, name) ||
-		strings.HasPrefix(name, "X-Amz-Meta-")
 }
