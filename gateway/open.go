@@ -73,9 +73,9 @@ func (g *Gateway) identify() {
 		g.uploadKeys = append(g.uploadKeys, key[:])
 	}
 	g.verifier = &sigv4.Verifier{
-		Secret: func(id string) (string, bool) {
+		Key: func(id string) (sigv4.Key, bool) {
 			k, ok := g.credentials[id]
-			return k.SecretAccessKey, ok
+			return sigv4.Key{Secret: k.SecretAccessKey, SessionToken: k.SessionToken, Expires: k.Expires}, ok
 		},
 		Version2: c.Version2, HostBucket: g.bucketOf,
 	}

@@ -27,7 +27,7 @@ func (s *Store) Delete(ctx context.Context, r backends.DeleteRequest) (*backends
 	}
 	setConditions(req.header, r.IfMatch, false)
 	resp, err := s.do(ctx, req)
-	if errors.Is(err, backends.ErrNotFound) {
+	if r.VersionID == "" && errors.Is(err, backends.ErrNotFound) {
 		return &backends.DeleteResult{Key: r.Key}, nil // some stores say so; it is what was asked for
 	}
 	if err != nil {
@@ -140,7 +140,7 @@ func (s *Store) deleteNamed(
 		answered[o] = true
 		err := s.mapError(&request{op: req.op, key: e.Key, mutation: true}, &http.Response{StatusCode: statusOf(e.Code)},
 			errorXML{Code: e.Code, Message: e.Message})
-		if errors.Is(err, backends.ErrNotFound) {
+		if e.VersionID == "" && errors.Is(err, backends.ErrNotFound) {
 			continue
 		}
 		for _, i := range index[o] {

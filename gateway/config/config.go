@@ -83,10 +83,14 @@ type Host struct {
 
 // Credential is a key pair that clients sign with.
 type Credential struct {
-	AccessKeyID     string   `yaml:"access_key_id"`
-	SecretAccessKey string   `yaml:"secret_access_key"`
-	SecretFile      string   `yaml:"secret_access_key_file"`
-	Buckets         []string `yaml:"buckets"` // empty: all
+	AccessKeyID     string `yaml:"access_key_id"`
+	SecretAccessKey string `yaml:"secret_access_key"`
+	SecretFile      string `yaml:"secret_access_key_file"`
+	// SessionToken and Expires make a temporary pair: requests must carry the
+	// token, and are refused from that moment on.
+	SessionToken string    `yaml:"session_token"`
+	Expires      time.Time `yaml:"expires"`
+	Buckets      []string  `yaml:"buckets"` // empty: all
 	// Prefixes limit the keys that the pair may use; empty: all keys.
 	Prefixes []string `yaml:"prefixes"`
 	ReadOnly bool     `yaml:"read_only"`

@@ -62,7 +62,7 @@ type shard struct {
 type keyState struct {
 	intents  []*Intent // open and pending, oldest first
 	repair   *Repair   // the repair that is running
-	attempts int       // failed repairs since the last settlement
+	failures int       // of repairs, since the last settlement or mutation
 }
 
 // Options are a Journal's bounds and its tie to the cache.
@@ -174,6 +174,7 @@ func (ks *keyState) open(in *Intent) {
 		ks.repair.overlapped, in.overlapped = true, true
 	}
 	ks.intents = append(ks.intents, in)
+	ks.failures = 0 // what failed is no longer what has to be repaired
 }
 
 // BeginCopy opens the intent of a background copy, if the key is clean, nothing
@@ -264,7 +265,7 @@ func (j *Journal) remove(s *shard, k Key, settled ...*Intent) {
 	}
 	ks.intents = slices.DeleteFunc(ks.intents, func(in *Intent) bool { return in.state == done })
 	if len(ks.intents) == 0 {
-		ks.attempts = 0
+		ks.failures = 0
 		if ks.repair == nil {
 			delete(s.keys, k)
 		}

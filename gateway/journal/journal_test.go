@@ -133,6 +133,43 @@ func TestRepairWaitsForTheQuarantine(t *testing.T) {
 	})
 }
 
+// TestBackoffCountsFailures: it grows with each one, does not with waits for the
+// quarantine, and begins anew with a write. (Seen to fail when every attempt
+// counted: a hot key's repair was then put off for 30 s.)
+func TestBackoffCountsFailures(t *testing.T) {
+	j := newJournal(t, NewMemoryLog())
+	begin(t, j, Write, "k").End(Applied, Untouched)
+	for range 20 {
+		next(t, j).Retry(0) // it only waited
+	}
+	r := next(t, j)
+	for i, most := range []time.Duration{100, 200, 400, 800} {
+		if d := r.Backoff(); d > most*time.Millisecond || d < most*time.Millisecond/2 {
+			t.Errorf("back-off %d: %v", i, d)
+		}
+	}
+	r.Retry(0)
+	begin(t, j, Write, "k").End(Applied, Untouched)
+	r = next(t, j)
+	if d := r.Backoff(); d > 100*time.Millisecond {
+		t.Errorf("after a write: %v", d)
+	}
+	r.Retry(0)
+}
+
+// TestChangeSettlesNothingElse: a tag that both stores took says nothing of the
+// content that one of them missed.
+func TestChangeSettlesNothingElse(t *testing.T) {
+	j := newJournal(t, NewMemoryLog())
+	begin(t, j, Write, "k").End(Applied, Untouched)
+	if begin(t, j, Change, "k").End(Applied, Applied); clean(j, "k") {
+		t.Error("a tag settled a half-failed write")
+	}
+	if begin(t, j, Write, "k").End(Applied, Applied); !clean(j, "k") {
+		t.Error("a clean write left the key dirty")
+	}
+}
+
 func TestMutationDuringRepairPreventsSettling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := newJournal(t, NewMemoryLog())

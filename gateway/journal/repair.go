@@ -16,8 +16,6 @@ type Repair struct {
 	Bucket, Key string
 	// Epoch is the newest among the intents' epochs.
 	Epoch uint64
-	// Attempt counts the attempts since the key was last settled, from 1.
-	Attempt int
 
 	j          *Journal
 	intents    []*Intent // pending when the repair began; only these it may settle
@@ -61,8 +59,7 @@ func (j *Journal) beginRepair(k Key) *Repair {
 			return nil // its End queues the key again
 		}
 	}
-	ks.attempts++
-	r := &Repair{Bucket: k.Bucket, Key: k.Name, Attempt: ks.attempts, j: j, intents: slices.Clone(ks.intents)}
+	r := &Repair{Bucket: k.Bucket, Key: k.Name, j: j, intents: slices.Clone(ks.intents)}
 	for _, in := range r.intents {
 		r.Epoch = max(r.Epoch, in.Epoch)
 	}
@@ -120,11 +117,16 @@ func (r *Repair) Retry(after time.Duration) {
 	r.end(s, after)
 }
 
-// Backoff is the delay for Retry after a failure: doubling from 100 ms to 30 s,
-// with jitter so that keys that failed together do not return together.
+// Backoff counts a failure and answers the delay for Retry: doubling from 100 ms to
+// 30 s while the key is neither settled nor written to, with jitter so that keys that
+// failed together do not return together.
 func (r *Repair) Backoff() time.Duration {
-	d := 100 * time.Millisecond << min(r.Attempt-1, 9)
-	d = min(d, 30*time.Second)
+	s := r.j.shard(r.key())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ks := s.keys[r.key()] // there while a repair is running
+	d := min(100*time.Millisecond<<min(ks.failures, 9), 30*time.Second)
+	ks.failures++
 	return d/2 + rand.N(d/2)
 }
 

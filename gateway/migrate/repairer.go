@@ -56,7 +56,7 @@ func (p *Repairer) Run(ctx context.Context) {
 }
 
 func (p *Repairer) repair(ctx context.Context, r *journal.Repair) {
-	log := p.Log.With("bucket", r.Bucket, "key", r.Key, "attempt", r.Attempt)
+	log := p.Log.With("bucket", r.Bucket, "key", r.Key)
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
 	b, err := p.Bucket(ctx, r.Bucket)

@@ -219,6 +219,8 @@ func (b *Bucket) Reconcile(ctx context.Context, key string) (changed bool, err e
 	}
 	same, err := equal(ctx, v, p, s)
 	switch {
+	case errors.Is(err, backends.ErrNotFound):
+		return true, nil // it changed while it was looked at: look again
 	case err != nil:
 		return false, notApplied(err)
 	case same:

@@ -167,7 +167,7 @@ func WriteUploads(w http.ResponseWriter, r *Request, l ListUploadsRequest, page 
 		doc.text("UploadId", u.UploadID)
 		doc.owner("Initiator", u.Initiator)
 		doc.owner("Owner", u.Owner)
-		doc.optional("StorageClass", u.StorageClass)
+		doc.text("StorageClass", u.StorageClass)
 		doc.time("Initiated", u.Initiated)
 		doc.optional("ChecksumAlgorithm", u.ChecksumAlgorithm)
 		doc.optional("ChecksumType", u.ChecksumType)

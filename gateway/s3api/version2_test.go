@@ -16,7 +16,7 @@ import (
 // query keys of a list alone. Whatever makes another operation of a request must be
 // in it, or who sees a signed request could send that operation in its place.
 func TestVersion2CoversWhatSelectsAnOperation(t *testing.T) {
-	v := &sigv4.Verifier{Version2: true, Secret: func(string) (string, bool) { return "secret", true }}
+	v := &sigv4.Verifier{Version2: true, Key: func(string) (sigv4.Key, bool) { return sigv4.Key{Secret: "secret"}, true }}
 	selecting := maps.Clone(bucketOperations)
 	maps.Copy(selecting, objectOperations)
 	for key := range selecting {

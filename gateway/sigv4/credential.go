@@ -29,6 +29,7 @@ type credential struct {
 	date        string // X-Amz-Date, as it was signed
 	at          time.Time
 	payload     string // x-amz-content-sha256
+	token       string // x-amz-security-token
 	presigned   bool
 	form        bool // the fields of a form that is posted
 	version2    bool // an HMAC-SHA1; then there is no scope, and date is the line that was signed

@@ -26,6 +26,7 @@ func (v *Verifier) VerifyPost(bucket string, fields map[string]string) (*Identit
 	if c == nil {
 		return &Identity{Anonymous: true}, LengthRange{Max: math.MaxInt64}, nil
 	}
+	c.token = fields["x-amz-security-token"]
 	secret, err := v.secret(c)
 	if err != nil {
 		return nil, LengthRange{}, err

@@ -117,7 +117,7 @@ func TestFormRefusals(t *testing.T) {
 		"no type":             {map[string]string{"content-type": "-"}, "AccessDenied"},
 		"absent, any value":   {map[string]string{"x-amz-meta-tag": "-"}, "AccessDenied"},
 		"extra field":         {map[string]string{"x-amz-tagging": "a=b"}, "AccessDenied"},
-		"session token":       {map[string]string{"x-amz-security-token": "t"}, "AccessDenied"},
+		"session token":       {map[string]string{"x-amz-security-token": "t"}, "InvalidToken"},
 		"ignored field":       {map[string]string{"x-ignore-this": "a"}, ""},
 		"list of types":       {map[string]string{"content-type": "image/png, image/gif"}, ""},
 		"one type too many":   {map[string]string{"content-type": "image/png,text/html"}, "AccessDenied"},

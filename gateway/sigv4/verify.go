@@ -9,6 +9,7 @@
 package sigv4
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,13 +25,9 @@ import (
 const MaxSkew = 15 * time.Minute
 
 // Verifier checks signatures. Its methods may be called at the same time.
-//
-// Key pairs are static, so a session token (X-Amz-Security-Token) means nothing
-// here: like any x-amz-* value it must be covered by the signature, and is then
-// ignored, as clients send one that they were configured with by mistake.
 type Verifier struct {
-	// Secret looks a key up.
-	Secret func(accessKeyID string) (secret string, ok bool)
+	// Key looks a key up.
+	Key func(accessKeyID string) (k Key, ok bool)
 	// Region is what requests must be signed for; "" takes any, as a client's
 	// region says nothing about the stores behind a gateway. Version 2 has none.
 	Region string
@@ -45,6 +42,15 @@ type Verifier struct {
 
 	once sync.Once // makes keys, so that a Verifier is ready as it is
 	keys *lru.Cache[keyScope, []byte]
+}
+
+// Key is what a client signs with.
+type Key struct {
+	Secret string
+	// SessionToken goes with a temporary key: requests must carry it. "" for one
+	// that is not temporary: requests must carry none.
+	SessionToken string
+	Expires      time.Time // zero: never
 }
 
 // Identity is who signed a request.
@@ -73,6 +79,7 @@ func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 	if c == nil {
 		return &Identity{Anonymous: true, payload: r.Header.Get("X-Amz-Content-Sha256")}, nil
 	}
+	c.token = cmp.Or(r.Header.Get("X-Amz-Security-Token"), query.get("X-Amz-Security-Token"), query.get("x-amz-security-token"))
 	secret, err := v.secret(c)
 	if err != nil {
 		return nil, err
@@ -94,13 +101,19 @@ func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 	}, nil
 }
 
-// secret looks up the key that c names.
+// secret looks up the key that c names, and checks the session token that goes with
+// it.
 func (v *Verifier) secret(c *credential) (string, error) {
-	secret, ok := v.Secret(c.accessKeyID)
-	if !ok {
+	key, ok := v.Key(c.accessKeyID)
+	switch {
+	case !ok:
 		return "", refuse("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+	case !hmac.Equal([]byte(c.token), []byte(key.SessionToken)):
+		return "", refuse("InvalidToken", "The provided token is malformed or otherwise invalid.")
+	case !key.Expires.IsZero() && !v.now().Before(key.Expires):
+		return "", refuse("ExpiredToken", "The provided token has expired.")
 	}
-	return secret, nil
+	return key.Secret, nil
 }
 
 // checkSignature tells whether c's signature is that of text, and gives the key

@@ -19,8 +19,8 @@ const (
 
 func verifier(now time.Time) *Verifier {
 	return &Verifier{
-		Secret: func(id string) (string, bool) { return exampleSecret, id == exampleKey },
-		Now:    func() time.Time { return now },
+		Key: func(id string) (Key, bool) { return Key{Secret: exampleSecret}, id == exampleKey },
+		Now: func() time.Time { return now },
 	}
 }
 
@@ -240,19 +240,42 @@ func TestRegion(t *testing.T) {
 	wantCode(t, err, "")
 }
 
-// TestSessionToken: one that is signed is ignored, one that is not is refused.
+// TestSessionToken: a temporary key goes with its token alone, and for its time; any
+// other with none.
 func TestSessionToken(t *testing.T) {
-	r := signed(t, "GET", "http://s3.test/b/k", map[string]string{"X-Amz-Security-Token": "token"})
-	_, err := verifier(time.Now()).Verify(r)
-	wantCode(t, err, "")
-	r = httptest.NewRequest("GET", "http://s3.test/b/k", nil)
-	r.URL.Host = r.Host
-	_, err = verifier(time.Now()).Verify(signer.PreSignV4(*r, exampleKey, exampleSecret, "token", "us-east-1", 60))
-	wantCode(t, err, "")
-	r = signed(t, "GET", "http://s3.test/b/k", nil)
+	now := time.Now()
+	for name, c := range map[string]struct {
+		key  Key
+		sent string
+		code string
+	}{
+		"permanent":             {Key{}, "", ""},
+		"permanent with token":  {Key{}, "token", "InvalidToken"},
+		"temporary":             {Key{SessionToken: "token", Expires: now.Add(time.Minute)}, "token", ""},
+		"temporary, no token":   {Key{SessionToken: "token"}, "", "InvalidToken"},
+		"temporary, other":      {Key{SessionToken: "token"}, "tokem", "InvalidToken"},
+		"temporary and expired": {Key{SessionToken: "token", Expires: now.Add(-time.Second)}, "token", "ExpiredToken"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := verifier(now)
+			c.key.Secret = exampleSecret
+			v.Key = func(string) (Key, bool) { return c.key, true }
+			header := map[string]string{}
+			if c.sent != "" {
+				header["X-Amz-Security-Token"] = c.sent
+			}
+			_, err := v.Verify(signed(t, "GET", "http://s3.test/b/k", header))
+			wantCode(t, err, c.code)
+			r := httptest.NewRequest("GET", "http://s3.test/b/k", nil)
+			r.URL.Host = r.Host
+			_, err = v.Verify(signer.PreSignV4(*r, exampleKey, exampleSecret, c.sent, "us-east-1", 60))
+			wantCode(t, err, c.code)
+		})
+	}
+	r := signed(t, "GET", "http://s3.test/b/k", nil)
 	r.Header.Set("X-Amz-Security-Token", "token")
-	_, err = verifier(time.Now()).Verify(r)
-	wantCode(t, err, "AccessDenied")
+	_, err := verifier(now).Verify(r)
+	wantCode(t, err, "AccessDenied") // it is not signed
 }
 
 // TestMismatchShowsWhatWasSigned: S3 shows it, and it is how people find the bug
@@ -273,7 +296,7 @@ func TestMismatchShowsWhatWasSigned(t *testing.T) {
 func TestKeysAreRememberedOnceProven(t *testing.T) {
 	secret := exampleSecret
 	v := verifier(time.Now())
-	v.Secret = func(string) (string, bool) { return secret, true }
+	v.Key = func(string) (Key, bool) { return Key{Secret: secret}, true }
 	r := signed(t, "GET", "http://s3.test/b/k", nil)
 	forged := r.Clone(t.Context())
 	forged.URL.Path = "/b/other"

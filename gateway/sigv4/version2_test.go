@@ -142,7 +142,6 @@ func TestVersion2OfOtherClients(t *testing.T) {
 		"bucket signed without":       signed2Text(t, "GET", "http://s3.test/bucket?acl", "GET\n\n\nDATE\n/bucket?acl", nil),
 		"headers in the query":        signed2Text(t, "PUT", "http://s3.test/b/k?x-amz-meta-a=b&x-amz-acl=private", "PUT\n\n\nDATE\nx-amz-acl:private\nx-amz-meta-a:b\n/b/k", nil),
 		"spaces in a header":          signed2Text(t, "PUT", "http://s3.test/b/k", "PUT\n\n\nDATE\nx-amz-meta-a:b  c\n/b/k", http.Header{"X-Amz-Meta-A": {" b  c "}}),
-		"session token":               signed2Text(t, "GET", "http://s3.test/b/k", "GET\n\n\nDATE\nx-amz-security-token:t\n/b/k", http.Header{"X-Amz-Security-Token": {"t"}}),
 		"x-amz-date beside Date":      signed2Text(t, "GET", "http://s3.test/b/k", "GET\n\n\n\nx-amz-date:Sat, 21 Nov 2026 08:00:01 +0000\n/b/k", http.Header{"X-Amz-Date": {"Sat, 21 Nov 2026 08:00:01 +0000"}}),
 		"x-amz-date of RFC 850":       signed2Text(t, "GET", "http://s3.test/b/k", "GET\n\n\n\nx-amz-date:Saturday, 21-Nov-26 08:00:01 GMT\n/b/k", http.Header{"X-Amz-Date": {"Saturday, 21-Nov-26 08:00:01 GMT"}}),
 		"x-amz-date of C":             signed2Text(t, "GET", "http://s3.test/b/k", "GET\n\n\n\nx-amz-date:Sat Nov 21 08:00:01 2026\n/b/k", http.Header{"X-Amz-Date": {"Sat Nov 21 08:00:01 2026"}}),

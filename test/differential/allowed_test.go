@@ -95,7 +95,6 @@ var freeElements = map[string]string{
 	"/EncodingType":             "an echo",
 	"/Delimiter":                "an echo",
 	"/StartAfter":               "an echo",
-	"Upload/StorageClass":       "S3 names it, MinIO does not",
 
 	"CopyObjectResult/ChecksumCRC32":     "S3 has it in the document, MinIO in the headers alone",
 	"CopyObjectResult/ChecksumCRC32C":    "as above",
@@ -130,9 +129,13 @@ func mayDifferElement(st *step, path string, d, g *element) bool {
 	case path == "InitiateMultipartUploadResult/Key":
 		return strings.TrimLeft(g.text, "/") == d.text // MinIO drops slashes before a name, the gateway says what it was told
 	case path == "DeleteResult/Deleted/Key":
-		return d == nil // of a key that is named twice MinIO leaves out the name
+		// Of a key that is named twice MinIO leaves out the name, and of one
+		// that begins with a slash the slash.
+		return d == nil || g != nil && strings.TrimLeft(g.text, "/") == d.text
 	case d == nil || g == nil:
 		return false
+	case strings.Contains(g.text, "(control "):
+		return true // S3 writes a reference for what XML can not hold, MinIO another character
 	case st.param("encoding-type") == "url":
 		return sameEncoded(d.text, g.text) // a space is "+" or "%20"; both are read
 	}
@@ -194,7 +197,14 @@ var exceptions = []exception{
 	{"MinIO takes keys that are empty", `^200`, `^400 (MalformedXML|KeyTooLongError)`, op("delete many")},
 	{"what is no form is no PostObject", `^400 BadRequest`, `^412 PreconditionFailed`, op("wrong method")},
 	{"the signature covers the body", `^400 MissingContentMD5`, `^(200|501)`, op("delete many")},
-	{"a marker that the gateway has not given out", `^(200|501)`, `^404 NoSuchUpload`, func(st *step) bool { return st.param("upload-id-marker") != "" }},
+	{"a range that can not be is no reason to look no further", `^416`, `^404`, func(st *step) bool { return st.header.Get("Range") == "bytes=-0" }},
+	{"a preflight says whose page asks", `^200`, `^400 BadRequest`, func(st *step) bool { return st.method == http.MethodOptions }},
+	{"a condition that S3 does not know for writes", ``, `^501`, func(st *step) bool {
+		return st.mutates() && (st.header.Get("If-Modified-Since") != "" || st.header.Get("If-Unmodified-Since") != "")
+	}},
+	{"a condition is judged before the part", `^416`, `^(304|412)`, func(st *step) bool { return st.has("partNumber") }},
+	{"a body is read and checked before all else", `^501`, `^400 BadDigest`, op("put", "part")},
+	{"a marker that the gateway has not given out", `^(200|501)`, `^400 InvalidArgument`, func(st *step) bool { return st.param("upload-id-marker") != "" }},
 	{"a marker of MinIO's belongs to its prefix", `501 NotImplemented`, `^200`, func(st *step) bool { return st.param("continuation-token")+st.param("marker") != "" }},
 	{"of two things wrong with a copy, the request's is named before the source's", `^4`, `^4(00 InvalidArgument|00 InvalidRequest|04 NoSuchUpload)$`, op("copy", "part copy")},
 	{"an empty header is none", `^400 InvalidArgument`, `^200`, func(st *step) bool {

@@ -167,7 +167,7 @@ var cacheTag = regexp.MustCompile(`\[minio_cache:[^\]]*\]$`)
 
 // controls are characters that XML 1.0 can not hold. Stores write them as
 // references all the same, each in its own spelling.
-var controls = regexp.MustCompile(`&#x?0?([1-8]);`)
+var controls = regexp.MustCompile(`&#x?0?([1-8]|6553[45]);`)
 
 func readXML(text string) (*element, error) {
 	d := xml.NewDecoder(strings.NewReader(controls.ReplaceAllString(text, "(control $1)")))
