@@ -245,7 +245,7 @@ func (b *Bucket) ListUploads(ctx context.Context, r backends.ListUploadsRequest)
 	page.Uploads = kept
 	if page.NextUploadIDMarker != "" {
 		id := b.listedID(v, page.NextKeyMarker, page.NextUploadIDMarker)
-		if _, err := b.openUpload(v, "", page.NextKeyMarker, id); err != nil {
+		if _, err := b.openUpload(v, "", page.NextKeyMarker, id); err != nil && page.NextKeyMarker != "" {
 			// The marker is a common prefix, the id one of an upload behind it.
 			id = b.sealUpload(page.NextKeyMarker, b.pair(v, page.NextUploadIDMarker, ""))
 		}

@@ -17,7 +17,7 @@ import (
 var (
 	requests = flag.Int("requests", 1000, "how many requests to generate")
 	seed     = flag.Uint64("seed", 1, "what the requests follow from")
-	features = flag.String("features", "", "what else to generate, with commas: acl, dates, sse, tagging")
+	features = flag.String("features", "tagging,acl,sse", "what else to generate, with commas: acl, dates, sse, tagging")
 	verbose  = flag.Bool("show-known", false, "show an example of each known difference")
 	shrinks  = flag.Bool("shrink", true, "look for short reproductions")
 	most     = flag.Int("differences", 5, "how many different differences to find before the test gives up")
