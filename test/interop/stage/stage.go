@@ -194,7 +194,11 @@ func describe(ctx context.Context, s backends.Store) (map[string]string, error) 
 		if err != nil {
 			return nil, err
 		}
-		all[listed.Key] = fmt.Sprintf("%s %s %q %q %q %x", listed.ETag, o.ETag, o.Header["Content-Type"], o.Header["Cache-Control"],
+		tags, err := backends.Tags(ctx, s, listed.Key)
+		if err != nil {
+			return nil, err
+		}
+		all[listed.Key] = fmt.Sprintf("%s %s %s %q %q %q %x", tags.Encode(), listed.ETag, o.ETag, o.Header["Content-Type"], o.Header["Cache-Control"],
 			metadata(o.Header), content.Sum(nil))
 	}
 	return all, nil

@@ -170,8 +170,8 @@ def multipart():
     same(content(key, Range=f"bytes={border - 10}-{border + 9}"), data[border - 10 : border + 10], "a range over a border")
 
     head = s3.head_object(Bucket=BUCKET, Key=key, PartNumber=1)
-    # Status and length are left out: S3 and MinIO answer 206 with the part's Content-Length
-    # and Content-Range, the gateway 200 with the whole object's length.
+    same(head["ResponseMetadata"]["HTTPStatusCode"], 206, "status of HEAD ?partNumber=1")
+    same(head["ContentLength"], len(parts[0]), "length of HEAD ?partNumber=1")
     same(head["PartsCount"], len(parts), "PartsCount of HEAD ?partNumber=1")
     for number, part in enumerate(parts, 1):
         answer = get(key, PartNumber=number)
@@ -215,6 +215,23 @@ def deletes():
         deleted = sorted(d["Key"] for d in answer.get("Deleted", []))
         same(deleted, [] if quiet else sorted(asked), f"Deleted of delete_objects, quiet={quiet}")
     same(s3.list_objects_v2(Bucket=BUCKET, Prefix="boto3/deletes/")["KeyCount"], 0, "objects after delete_objects")
+
+
+def tags():
+    """Tags are set with the object, replaced, read, and removed."""
+    key = "boto3/tags"
+    put(key, b"tags", Tagging="colour=blue&size=1")
+
+    def tag_set():
+        return {t["Key"]: t["Value"] for t in s3.get_object_tagging(Bucket=BUCKET, Key=key)["TagSet"]}
+
+    same(tag_set(), {"colour": "blue", "size": "1"}, "tags of put_object")
+    s3.put_object_tagging(Bucket=BUCKET, Key=key, Tagging={"TagSet": [{"Key": "a b", "Value": "c+d"}]})
+    same(tag_set(), {"a b": "c+d"}, "tags of put_object_tagging")
+    s3.delete_object_tagging(Bucket=BUCKET, Key=key)
+    same(tag_set(), {}, "tags after delete_object_tagging")
+    s3.put_object_tagging(Bucket=BUCKET, Key=key, Tagging={"TagSet": [{"Key": "kept", "Value": "yes"}]})
+    refused(404, ["NoSuchKey"], s3.get_object_tagging, Bucket=BUCKET, Key="boto3/never-was")
 
 
 def acls():
@@ -403,6 +420,7 @@ CHECKS = [
     aborted,
     deletes,
     acls,
+    tags,
     copies,
     lists,
     presigned,
