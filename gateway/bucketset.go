@@ -23,8 +23,8 @@ const maxOpen = 10_000
 // bucketSet holds the buckets: those the configuration names, and those of the
 // wildcard that were used since the start.
 type bucketSet struct {
-	// find opens a bucket of the wildcard; nil if there is no wildcard. A bucket
-	// that the primary does not hold is backends.ErrNoBucket.
+	// find opens a bucket of the wildcard and adds it; nil if there is no
+	// wildcard. A bucket that the primary does not hold is backends.ErrNoBucket.
 	find func(ctx context.Context, name string) (*mirror.Bucket, error)
 
 	finding singleflight.Group
@@ -57,11 +57,7 @@ func (s *bucketSet) get(ctx context.Context, name string) (*mirror.Bucket, error
 	}
 	found, err, _ := s.finding.Do(name, func() (any, error) {
 		// Others wait for the answer too: it does not end with this client.
-		b, err := s.find(context.WithoutCancel(ctx), name)
-		if err == nil {
-			s.add(b)
-		}
-		return b, err
+		return s.find(context.WithoutCancel(ctx), name)
 	})
 	if err != nil {
 		return nil, err

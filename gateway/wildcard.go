@@ -56,9 +56,22 @@ func (g *Gateway) createOnStores(
 	life := g.buckets.lifeOf(name)
 	life.Lock()
 	defer life.Unlock()
-	result, err := g.bucket(any.Old, name).ChangeSubresource(ctx, r)
-	if err != nil || any.New == "" {
-		return result, err
+	old := g.bucket(any.Old, name)
+	before := exists(ctx, old)
+	result, err := old.ChangeSubresource(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if errors.Is(before, backends.ErrNoBucket) {
+		// What is known of a bucket of this name is of one that was removed
+		// behind our back.
+		g.buckets.forget(name)
+		if err := g.state.Drop(name); err != nil {
+			return nil, err
+		}
+	}
+	if any.New == "" {
+		return result, nil
 	}
 	r.Body = nil
 	if _, err := g.bucket(any.New, name).ChangeSubresource(ctx, r); err != nil {
@@ -87,7 +100,11 @@ func (g *Gateway) findBucket(ctx context.Context, name string) (*mirror.Bucket, 
 			return nil, fmt.Errorf("bucket %s on the new store: %w", name, hideBucket(err))
 		}
 	}
-	return g.openBucket(ctx, name, any)
+	b, err := g.openBucket(ctx, name, any)
+	if err == nil {
+		g.buckets.add(b) // before another may delete it
+	}
+	return b, err
 }
 
 // hideBucket keeps the new store's missing bucket from looking like the bucket's

@@ -70,6 +70,9 @@ func (s *State) SetPhase(bucket string, p mirror.Phase) error {
 
 // Drop forgets a bucket that no longer exists.
 func (s *State) Drop(bucket string) error {
+	if _, known := s.Phase(bucket); !known {
+		return nil
+	}
 	return s.change(func(f *stateFile) {
 		f.Buckets = maps.Clone(f.Buckets)
 		delete(f.Buckets, bucket)
