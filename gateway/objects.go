@@ -13,8 +13,18 @@ import (
 	"sluice/gateway/s3api"
 )
 
-func (c *call) getObject() error {
+// readRequest reads GetObject and HeadObject. Like S3 it lets nobody who does not
+// sign choose the answer's headers: anyone could make a page of somebody's object.
+func (c *call) readRequest() (s3api.GetRequest, error) {
 	r, err := c.Get()
+	if err == nil && c.who.Anonymous && len(r.ResponseHeaders) > 0 {
+		err = s3api.ErrorFor("InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests.")
+	}
+	return r, err
+}
+
+func (c *call) getObject() error {
+	r, err := c.readRequest()
 	if err != nil {
 		return err
 	}
@@ -75,7 +85,7 @@ func (c *call) dropStaleRange(r *s3api.GetRequest) error {
 }
 
 func (c *call) headObject() error {
-	r, err := c.Get()
+	r, err := c.readRequest()
 	if err != nil {
 		return err
 	}
