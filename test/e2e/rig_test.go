@@ -153,7 +153,9 @@ type answer struct {
 	body   string
 }
 
-func (a answer) String() string { return fmt.Sprintf("%d %s\n%v\n%.600s", a.status, a.code, a.header, a.body) }
+func (a answer) String() string {
+	return fmt.Sprintf("%d %s\n%v\n%.600s", a.status, a.code, a.header, a.body)
+}
 
 // request makes the request of an ask.
 func (r *rig) request(t *testing.T, a ask) *http.Request {
