@@ -74,3 +74,13 @@ func between(document, element string) []string {
 	}
 	return all
 }
+
+// headOf is what a store says of an object.
+func headOf(t *testing.T, s backends.Store, key string) *backends.Info {
+	t.Helper()
+	info, err := s.Head(t.Context(), backends.GetRequest{Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
+}
