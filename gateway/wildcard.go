@@ -175,18 +175,14 @@ func removeMirror(ctx context.Context, new backends.Store, baseline bool) error 
 		return err
 	}
 	for {
-		page, err := new.ListVersions(ctx, backends.ListVersionsRequest{MaxKeys: 1000})
+		left, err := leftIn(ctx, new)
 		if err != nil {
 			return err
 		}
-		if len(page.Versions) == 0 {
+		if len(left) == 0 {
 			return removeBucket(ctx, new)
 		}
-		r := backends.DeleteManyRequest{}
-		for _, v := range page.Versions {
-			r.Objects = append(r.Objects, backends.ObjectVersion{Key: v.Key, VersionID: v.VersionID})
-		}
-		results, err := new.DeleteMany(ctx, r)
+		results, err := new.DeleteMany(ctx, backends.DeleteManyRequest{Objects: left})
 		if err != nil {
 			return err
 		}
@@ -196,6 +192,29 @@ func removeMirror(ctx context.Context, new backends.Store, baseline bool) error 
 			}
 		}
 	}
+}
+
+// leftIn lists a page of what a store's bucket holds: versions, or objects where
+// the store knows no versions.
+func leftIn(ctx context.Context, s backends.Store) (left []backends.ObjectVersion, err error) {
+	versions, err := s.ListVersions(ctx, backends.ListVersionsRequest{MaxKeys: 1000})
+	if err == nil {
+		for _, v := range versions.Versions {
+			left = append(left, backends.ObjectVersion{Key: v.Key, VersionID: v.VersionID})
+		}
+		return left, nil
+	}
+	if !errors.Is(err, backends.ErrNotSupported) {
+		return nil, err
+	}
+	objects, err := s.List(ctx, backends.ListRequest{MaxKeys: 1000})
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range objects.Objects {
+		left = append(left, backends.ObjectVersion{Key: o.Key})
+	}
+	return left, nil
 }
 
 // removeBucket removes a store's bucket, if it is empty.
