@@ -54,11 +54,18 @@ func (b *Bucket) ChangeSubresource(ctx context.Context, r backends.SubresourceRe
 	if err := b.mutate(ctx, v, m); err != nil {
 		return nil, err
 	}
+	if r.Key == "" && m.alone && v.secondary != nil {
+		b.missed.note(b.log, r.Op, errNotAsked)
+	}
 	if r.Op == "PutBucketVersioning" {
 		b.versioned.Store(true)
 	}
 	return result, nil
 }
+
+// errNotAsked is noted of an operation that came while the secondary was known to
+// be down.
+var errNotAsked = errors.New("the store was down and was not asked")
 
 // Missed answers the operations that took effect on the primary alone, with the
 // secondary's words: it does not know them, or refused them.
