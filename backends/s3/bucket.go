@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -63,6 +64,11 @@ func (s *Store) ChangeSubresource(ctx context.Context, r backends.SubresourceReq
 }
 
 func (s *Store) subresource(ctx context.Context, r backends.SubresourceRequest, mutation bool) (*backends.SubresourceResult, error) {
+	if mutation && r.Method == http.MethodDelete && r.Key == "" && len(r.Query) > 0 {
+		if err := s.knows(ctx, r); err != nil {
+			return nil, err
+		}
+	}
 	req := &request{op: r.Op, method: r.Method, key: r.Key, query: r.Query, header: r.Header, mutation: mutation}
 	if len(r.Body) > 0 {
 		req.withDocument(renamed(r.Body, r.Bucket, s.bucket))
@@ -85,6 +91,23 @@ func (s *Store) subresource(ctx context.Context, r backends.SubresourceRequest, 
 		}
 	}
 	return result, nil
+}
+
+// knows asks for a bucket's document that is to be removed. A store that does not
+// know the kind may overlook what the query says: MinIO takes the removal of the
+// public access block for that of the bucket, and of an empty one it is.
+func (s *Store) knows(ctx context.Context, r backends.SubresourceRequest) error {
+	answer, err := s.Subresource(ctx, backends.SubresourceRequest{Op: r.Op, Method: http.MethodGet, Query: r.Query})
+	switch {
+	case errors.Is(err, backends.ErrNotSupported), errors.Is(err, backends.ErrUnavailable), errors.Is(err, backends.ErrSlowDown):
+		return err
+	case err == nil && bytes.Contains(answer.Body, []byte("<ListBucketResult")):
+		return &backends.Error{
+			Store: s.name, Op: r.Op, Kind: backends.ErrNotSupported,
+			Err: errors.New("the store takes a question for the document for a listing"),
+		}
+	}
+	return nil // it has one, or says why not in words of its own
 }
 
 // renamed is a document that names one bucket where it named another: in the
