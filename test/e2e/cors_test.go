@@ -29,12 +29,15 @@ func TestCORS(t *testing.T) {
 		want   map[string]string // headers
 	}{
 		{
-			"preflight", ask{method: "OPTIONS", path: "/media/k", unsigned: true, header: asks("Origin", origin, "Access-Control-Request-Method", "PUT",
-				"Access-Control-Request-Headers", "content-type,x-amz-date")}, 204, "",
+			"preflight",
+			ask{method: "OPTIONS", path: "/media/k", unsigned: true, header: asks("Origin", origin, "Access-Control-Request-Method", "PUT",
+				"Access-Control-Request-Headers", "content-type,x-amz-date")},
+			204, "",
 			asks("Access-Control-Allow-Origin", origin, "Access-Control-Allow-Methods", "PUT", "Access-Control-Allow-Headers", "content-type,x-amz-date"),
 		},
 		{
-			"preflight of the bucket", ask{method: "OPTIONS", path: "/media", unsigned: true, header: asks("Origin", origin, "Access-Control-Request-Method", "GET")},
+			"preflight of the bucket",
+			ask{method: "OPTIONS", path: "/media", unsigned: true, header: asks("Origin", origin, "Access-Control-Request-Method", "GET")},
 			204, "", asks("Access-Control-Allow-Origin", origin, "Access-Control-Allow-Methods", "GET"),
 		},
 		{"preflight without Origin", ask{method: "OPTIONS", path: "/media/k", unsigned: true, header: asks("Access-Control-Request-Method", "PUT")}, 400, "BadRequest", nil},
