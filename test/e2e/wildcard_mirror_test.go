@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -107,6 +108,30 @@ func (w *wildcardRig) secondaryDown(t *testing.T) {
 	if got := contentOf(t, w.store(t, "new", "twice")); got["l"] != "of the second life" {
 		t.Errorf("the new store holds %v", got)
 	}
+}
+
+// mirrorLost: without the new store's bucket the old one serves; once it is back it
+// gets what it missed.
+func (w *wildcardRig) mirrorLost(t *testing.T) {
+	w.create(t, "lost")
+	new := w.store(t, "new", "lost")
+	if _, err := new.ChangeSubresource(t.Context(), backends.SubresourceRequest{Op: "DeleteBucket", Method: http.MethodDelete}); err != nil {
+		t.Fatal(err)
+	}
+	w.put(t, "/lost/k", "content")
+	if got := w.must(t, 200, "", ask{method: "GET", path: "/lost/k"}); got.body != "content" {
+		t.Errorf("got %v", got)
+	}
+	w.must(t, 404, "NoSuchKey", ask{method: "GET", path: "/lost/none"})
+	w.must(t, 200, "", ask{method: "GET", path: "/lost?list-type=2"})
+	w.mustBeOn(t, "lost", "old")
+	if err := new.CreateBucket(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.holds(t, "lost", map[string]string{"k": "content"})
+	w.must(t, 204, "", ask{method: "DELETE", path: "/lost/k"})
+	w.remove(t, "lost")
+	w.mustBeOn(t, "lost", "")
 }
 
 // TestWildcardWithoutVersions: a mirror on a store that knows no versions is

@@ -106,6 +106,7 @@ func TestWildcard(t *testing.T) {
 	t.Run("object lock", w.objectLock)
 	t.Run("pending writes", w.pendingWrites)
 	t.Run("secondary down", w.secondaryDown)
+	t.Run("mirror lost", w.mirrorLost)
 }
 
 func (w *wildcardRig) life(t *testing.T) {
