@@ -48,6 +48,12 @@ func (r rights) mayUse(key string) bool {
 		slices.ContainsFunc(r.prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
 }
 
+// readsObject tells whether the request reads an object as it is now. An older
+// version is what somebody replaced or removed: S3 has a right of its own for it.
+func (c *call) readsObject() bool {
+	return (c.Op == s3api.GetObject || c.Op == s3api.HeadObject) && !c.Query.Has("versionId")
+}
+
 // checkOwner asks the primary whether a bucket belongs to the account that a client
 // expects, if it says one.
 func (c *call) checkOwner(b *mirror.Bucket, header string) error {
@@ -71,8 +77,7 @@ var ofWholeBucket = []s3api.Op{s3api.HeadBucket, s3api.GetBucketLocation, s3api.
 // told before the body is read.
 func (c *call) allowed() error {
 	r := c.rights
-	may := !r.none && !(r.readOnly && c.Op.Mutation()) &&
-		!(r.objects && c.Op != s3api.GetObject && c.Op != s3api.HeadObject)
+	may := !r.none && !(r.readOnly && c.Op.Mutation()) && !(r.objects && !c.readsObject())
 	switch {
 	case c.Bucket == "": // ListBuckets names what the client may use
 	case c.Key != "":

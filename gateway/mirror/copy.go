@@ -214,6 +214,7 @@ func (b *Bucket) Reconcile(ctx context.Context, key string) (changed bool, err e
 		return false, err
 	}
 	s, err := headOrAbsent(ctx, v.secondary, key)
+	b.turned(b.circuit.count(err), err) // writes learn of it, too
 	if err != nil {
 		return false, err
 	}
@@ -224,7 +225,7 @@ func (b *Bucket) Reconcile(ctx context.Context, key string) (changed bool, err e
 	case err != nil:
 		return false, notApplied(err)
 	case same:
-		return false, nil
+		return false, b.copyLock(ctx, v, p, s)
 	case p == nil:
 		_, err := v.secondary.Delete(ctx, backends.DeleteRequest{Key: key})
 		return true, err

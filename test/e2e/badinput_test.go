@@ -139,7 +139,7 @@ func TestBadInput(t *testing.T) {
 			change: setBody([]byte("1d;chunk-signature=" + zeros + "\r\n" + string(data) + "\r\n0;chunk-signature=" + zeros + "\r\n\r\n")),
 		},
 		{
-			name: "broken chunk", header: chunked, status: 400, code: "InvalidRequest",
+			name: "broken chunk", header: chunked, status: 400, code: "IncompleteBody",
 			change: setBody([]byte("zz;chunk-signature=" + zeros + "\r\n" + string(data) + "\r\n")),
 		},
 		{name: "over-long key", path: "/media/" + strings.Repeat("k", 1025), status: 400, code: "KeyTooLongError"},

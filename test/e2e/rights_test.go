@@ -249,6 +249,7 @@ func TestRightsOfEveryone(t *testing.T) {
 		{"ACL", "GET", "/public/a?acl", 403, "AccessDenied"},
 		{"policy", "GET", "/public?policy", 403, "AccessDenied"},
 		{"reserved", "GET", "/public/.sluice/a", 403, "AccessDenied"},
+		{"GET a version", "GET", "/public/a?versionId=null", 403, "AccessDenied"},
 		{"GET with an override", "GET", "/public/a?response-content-type=text/html", 400, "InvalidRequest"},
 		{"HEAD with an override", "HEAD", "/public/a?response-cache-control=no-store", 400, ""},
 		{"closed bucket", "GET", "/media/a", 403, "AccessDenied"},

@@ -88,6 +88,7 @@ func TestSubresource(t *testing.T) {
 	t.Run("retention", s.retention)
 	t.Run("legal hold", s.legalHold)
 	t.Run("lock at PUT", s.lockAtPut)
+	t.Run("lock while the secondary is down", s.lockLater)
 	t.Run("secondary down", s.secondaryDown)
 	t.Run("versions", s.versions) // last: a bucket stays versioned
 }
@@ -223,9 +224,7 @@ func (s *subresourceRig) fromPrimary(t *testing.T) {
 }
 
 // secondaryDown: an object's tags are repaired; a bucket's document is noted, also
-// when the secondary is known to be down and is not even asked. Not tried here: a
-// retention or a legal hold that is set meanwhile reaches the secondary never, for
-// the repairer compares neither, and Missed does not name it.
+// when the secondary is known to be down and is not even asked.
 func (s *subresourceRig) secondaryDown(t *testing.T) {
 	s.put(t, "/media/down", "content")
 	s.quiet(t)
