@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -53,6 +54,7 @@ type Store struct {
 	virtualHost          bool
 	keys                 *credentials.Credentials
 	transport            http.RoundTripper
+	onlyV1               *atomic.Bool // the service was seen not to know ListObjectsV2
 }
 
 var _ backends.Store = (*Store)(nil)
@@ -66,7 +68,7 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{
 		name: c.Name, bucket: c.Bucket, region: c.Region, endpoint: endpoint,
-		virtualHost: c.VirtualHost, transport: c.Transport,
+		virtualHost: c.VirtualHost, transport: c.Transport, onlyV1: new(atomic.Bool),
 	}
 	if s.transport == nil {
 		if s.transport, err = newTransport(c); err != nil {
@@ -159,7 +161,7 @@ func (s *Store) findRegion(ctx context.Context) (string, error) {
 }
 
 // WithBucket is the store with another bucket of the same service. It shares the
-// connections and the keys.
+// connections, the keys and what is known of the service.
 func (s *Store) WithBucket(name string) *Store {
 	other := *s
 	other.bucket = name
