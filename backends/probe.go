@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // Profile is what a store was seen to do where stores differ. It is tried, not
@@ -29,6 +30,8 @@ type Profile struct {
 	// ACLs: an object's ACL can be set to public-read, and reads back so. Some
 	// stores have none, some take them and forget.
 	ACLs bool `json:"acls"`
+	// Tags: an object can be stored with tags, and reads back so.
+	Tags bool `json:"tags"`
 	// MD5ETags: the ETag of a PUT is the MD5 of its content, as S3's is without
 	// SSE-KMS and SSE-C.
 	MD5ETags bool `json:"md5_etags"`
@@ -42,7 +45,7 @@ const probeKey = ".sluice/probe"
 // keys write.
 func Probe(ctx context.Context, s Store) (Profile, error) {
 	var p Profile
-	steps := []func(context.Context, Store, *Profile) error{probeCreate, probeChecksums, probeACLs, probeGone}
+	steps := []func(context.Context, Store, *Profile) error{probeCreate, probeChecksums, probeACLs, probeTags, probeGone}
 	for _, step := range steps {
 		if err := step(ctx, s, &p); err != nil {
 			return Profile{}, fmt.Errorf("probing the store with the object %s: %w", probeKey, err)
@@ -60,10 +63,36 @@ func unlessUnsupported(err error) error {
 	return err
 }
 
+// slowDowns are the pauses before a step is tried again that a store wanted later:
+// some take one write a second of a key (Google's Cloud Storage).
+var slowDowns = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
+
+// patiently runs a write, again where the store asks to slow down.
+func patiently(ctx context.Context, write func() error) error {
+	err := write()
+	for _, pause := range slowDowns {
+		if !errors.Is(err, ErrSlowDown) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		err = write()
+	}
+	return err
+}
+
 func probePut(ctx context.Context, s Store, content string, change func(*PutRequest)) (*PutResult, error) {
-	r := PutRequest{Key: probeKey, Body: bytes.NewReader([]byte(content)), Size: int64(len(content)), Header: make(http.Header)}
-	change(&r)
-	return s.Put(ctx, r)
+	var result *PutResult
+	err := patiently(ctx, func() (err error) {
+		r := PutRequest{Key: probeKey, Body: bytes.NewReader([]byte(content)), Size: int64(len(content)), Header: make(http.Header)}
+		change(&r)
+		result, err = s.Put(ctx, r)
+		return err
+	})
+	return result, err
 }
 
 // probeCreate: a second create must be refused and must leave the first one's
@@ -111,15 +140,31 @@ func probeACLs(ctx context.Context, s Store, p *Profile) error {
 		Op: "PutObjectAcl", Method: http.MethodPut, Key: probeKey,
 		Query: url.Values{"acl": {""}}, Header: http.Header{"X-Amz-Acl": {"public-read"}},
 	}
-	if _, err := s.ChangeSubresource(ctx, acl); err != nil {
+	err := patiently(ctx, func() error {
+		_, err := s.ChangeSubresource(ctx, acl)
+		return err
+	})
+	if err != nil {
 		return unlessUnsupported(err)
 	}
 	canned, err := CannedACL(ctx, s, probeKey)
 	p.ACLs = canned == "public-read"
-	return err
+	return unlessUnsupported(err)
+}
+
+func probeTags(ctx context.Context, s Store, p *Profile) error {
+	_, err := probePut(ctx, s, "fourth", func(r *PutRequest) { r.Header.Set("X-Amz-Tagging", "probe=tags") })
+	if err != nil {
+		return unlessUnsupported(err)
+	}
+	tags, err := Tags(ctx, s, probeKey)
+	p.Tags = tags.Get("probe") == "tags"
+	return unlessUnsupported(err)
 }
 
 func probeGone(ctx context.Context, s Store, _ *Profile) error {
-	_, err := s.Delete(ctx, DeleteRequest{Key: probeKey})
-	return err
+	return patiently(ctx, func() error {
+		_, err := s.Delete(ctx, DeleteRequest{Key: probeKey})
+		return err
+	})
 }

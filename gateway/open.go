@@ -154,7 +154,7 @@ func (g *Gateway) profile(ctx context.Context, name string, bucket *s3.Store) ba
 		return g.state.Profile(name)
 	}
 	g.log.Info("store tried", "store", name, "conditional_create", p.ConditionalCreate, "checksums", p.Checksums,
-		"acls", p.ACLs, "md5_etags", p.MD5ETags)
+		"trailers", p.Trailers, "acls", p.ACLs, "tags", p.Tags, "md5_etags", p.MD5ETags)
 	return p
 }
 
