@@ -125,6 +125,9 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, key string) *refusa
 		maps.Copy(h, sums)
 	}
 	http.ServeContent(w, r, "", o.modified, strings.NewReader(string(o.body)))
+	if r.Method == http.MethodHead && h.Get("Content-Length") == "" { // left out with a Content-Encoding
+		h.Set("Content-Length", strconv.Itoa(len(o.body)))
+	}
 	return nil
 }
 

@@ -6,9 +6,11 @@ package quirky
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -139,6 +141,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the client went away in the middle of a body: nothing is stored
 	}
+	a := httptest.NewRecorder() // a client that reads slowly must not hold the others up
+	s.serve(a, r, body)
+	maps.Copy(w.Header(), a.Header())
+	if r.Method != http.MethodHead && a.Code != http.StatusNoContent {
+		w.Header().Set("Content-Length", strconv.Itoa(a.Body.Len()))
+	}
+	w.WriteHeader(a.Code)
+	_, _ = w.Write(a.Body.Bytes())
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, body []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[r.Method]++
@@ -150,10 +163,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if no == nil {
 		return
 	}
-	document := fmt.Sprintf("<Error><Code>%s</Code><Message>as told</Message></Error>", no.code)
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(no.status)
-	_, _ = w.Write([]byte(document))
+	_, _ = fmt.Fprintf(w, "<Error><Code>%s</Code><Message>as told</Message></Error>", no.code)
 }
 
 // refuses is what the quirks have against a request.

@@ -73,7 +73,12 @@ func (s *Server) listParts(w http.ResponseWriter, u *upload) *refusal {
 }
 
 func (s *Server) complete(w http.ResponseWriter, r *http.Request, u *upload, body []byte) *refusal {
-	var asked struct{ Part []struct{ PartNumber int } }
+	var asked struct {
+		Part []struct {
+			PartNumber int
+			ETag       string
+		}
+	}
 	if xml.Unmarshal(body, &asked) != nil {
 		return invalid("MalformedXML")
 	}
@@ -84,7 +89,7 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, u *upload, bod
 	var content, hashes []byte
 	for _, p := range asked.Part {
 		stored, ok := u.parts[p.PartNumber]
-		if !ok {
+		if !ok || p.ETag != quoted(s.etag(stored.body)) {
 			return invalid("InvalidPart")
 		}
 		hash, _ := hex.DecodeString(s.etag(stored.body))

@@ -60,7 +60,7 @@ func (b *Bucket) lazily(o *backends.Object, v view, st journal.Stamp, r backends
 	case v.secondary == nil:
 		return o
 	case head || o.Length != o.Size || o.Size == 0 || o.ContentRange != "" || partsOf(o.ETag) > 0,
-		o.Header.Get(tagCount) != "", v.profile[secondary].ACLs && v.profile[primary].ACLs:
+		o.Header.Get(tagCount) != "" && v.profile[secondary].Tags, v.profile[secondary].ACLs && v.profile[primary].ACLs:
 		// What a read does not bring along is asked for by a copy of its own.
 		b.copies.add(r.Key)
 		return o
@@ -96,6 +96,9 @@ type tee struct {
 func (t *tee) start() {
 	h := describing(t.info.Header)
 	h.Set(originHeader, origin(&t.info))
+	if sum := wholeSum(&t.info); sum.name != "" && t.v.profile[secondary].Checksums {
+		h.Set(sum.name, sum.value) // the read asked for it
+	}
 	ctx, cancel := context.WithCancel(context.Background()) // outlives the client's request
 	t.stop = cancel
 	t.b.wg.Go(func() {

@@ -26,19 +26,44 @@ func copyObject(ctx context.Context, v view, info *backends.Info, create bool) e
 	if err != nil {
 		return notApplied(err)
 	}
+	sum, err := sumOf(ctx, v, info)
+	if err != nil {
+		return notApplied(err)
+	}
+	c := &partCopy{v: v, info: info, header: h, sum: sum, create: create}
 	if n := partsOf(info.ETag); n > 1 {
-		err := copyParts(ctx, v, info, h, n, create)
-		if !errors.Is(err, errNoParts) && !errors.Is(err, backends.ErrInvalid) {
+		if err := c.run(ctx, c.originals(n)); !refused(err) {
 			return err
 		}
+		if c.sum.name != "" { // perhaps it was the checksums
+			c.sum = checksum{}
+			if err := c.run(ctx, c.originals(n)); !refused(err) {
+				return err
+			}
+		}
 		// The parts can not be had, or the store wants others (of equal size,
-		// say): the copy then has one, and only its origin tells the ETag.
+		// say): only the copy's origin tells the ETag then.
 	}
+	if info.Size <= largestPut {
+		if err := copyWhole(ctx, v, info, h, sum, create); !tooLarge(err) {
+			return err
+		}
+	}
+	c.sum = checksum{}
+	return c.run(ctx, ranges(info.Size))
+}
+
+// copyWhole copies an object with one PUT.
+func copyWhole(ctx context.Context, v view, info *backends.Info, h http.Header, sum checksum, create bool) error {
 	o, err := v.primary.Get(ctx, backends.GetRequest{Key: info.Key, IfMatch: info.ETag})
 	if err != nil {
 		return notApplied(err)
 	}
 	defer o.Body.Close()
+	h = maps.Clone(h)
+	if sum.whole {
+		h.Set(sum.name, sum.value)
+	}
 	_, err = v.secondary.Put(ctx, backends.PutRequest{
 		Key: info.Key, Body: o.Body, Size: o.Length, IfNoneMatch: create, Header: h,
 	})
@@ -50,12 +75,14 @@ func copyObject(ctx context.Context, v view, info *backends.Info, create bool) e
 func attributes(ctx context.Context, v view, info *backends.Info) (http.Header, error) {
 	h := describing(info.Header)
 	h.Set(originHeader, cmp.Or(info.Header.Get(originHeader), origin(info))) // a copy's copy has the same origin
-	tags, err := backends.Tags(ctx, v.primary, info.Key)
-	if err != nil {
-		return nil, err
-	}
-	if len(tags) > 0 {
-		h.Set("X-Amz-Tagging", tags.Encode())
+	if v.bothTag() {
+		tags, err := backends.Tags(ctx, v.primary, info.Key)
+		if err != nil {
+			return nil, err
+		}
+		if len(tags) > 0 {
+			h.Set("X-Amz-Tagging", tags.Encode())
+		}
 	}
 	if v.profile[primary].ACLs && v.profile[secondary].ACLs {
 		acl, err := backends.CannedACL(ctx, v.primary, info.Key)
@@ -65,52 +92,6 @@ func attributes(ctx context.Context, v view, info *backends.Info) (http.Header, 
 		h.Set("X-Amz-Acl", acl)
 	}
 	return h, nil
-}
-
-// errNoParts: the store does not give out an object's single parts.
-var errNoParts = errors.New("the store answers no parts")
-
-// copyParts copies a multipart object part by part.
-func copyParts(ctx context.Context, v view, info *backends.Info, h http.Header, n int, create bool) error {
-	up, err := v.secondary.CreateUpload(ctx, backends.CreateUploadRequest{Key: info.Key, Header: h})
-	if err != nil {
-		return notApplied(err)
-	}
-	parts := make([]backends.CompletedPart, 0, n)
-	for number := 1; number <= n; number++ {
-		part, err := copyPart(ctx, v, info, up.UploadID, number)
-		if err != nil {
-			// The object itself was not touched; the parts are rubbish now.
-			_ = v.secondary.AbortUpload(context.WithoutCancel(ctx), info.Key, up.UploadID)
-			return notApplied(err)
-		}
-		parts = append(parts, part)
-	}
-	_, err = v.secondary.CompleteUpload(ctx, backends.CompleteRequest{
-		Key: info.Key, UploadID: up.UploadID, Parts: parts, IfNoneMatch: create,
-	})
-	if errors.Is(err, backends.ErrInvalid) {
-		_ = v.secondary.AbortUpload(context.WithoutCancel(ctx), info.Key, up.UploadID)
-	}
-	return err
-}
-
-func copyPart(ctx context.Context, v view, info *backends.Info, uploadID string, number int) (backends.CompletedPart, error) {
-	o, err := v.primary.Get(ctx, backends.GetRequest{Key: info.Key, PartNumber: number, IfMatch: info.ETag})
-	if err != nil {
-		return backends.CompletedPart{}, err
-	}
-	defer o.Body.Close()
-	if o.ContentRange == "" {
-		return backends.CompletedPart{}, errNoParts
-	}
-	res, err := v.secondary.UploadPart(ctx, backends.PartRequest{
-		Key: info.Key, UploadID: uploadID, Number: number, Body: o.Body, Size: o.Length,
-	})
-	if err != nil {
-		return backends.CompletedPart{}, err
-	}
-	return backends.CompletedPart{Number: number, ETag: res.ETag}, nil
 }
 
 // notApplied says of a failed step before the last that the object is untouched,
@@ -161,15 +142,20 @@ func (v view) comparableETags() bool {
 	return v.profile[primary].MD5ETags && v.profile[secondary].MD5ETags
 }
 
-// sameAttributes compares tags, and ACLs where both stores have them.
+// bothTag tells whether both stores have tags.
+func (v view) bothTag() bool { return v.profile[primary].Tags && v.profile[secondary].Tags }
+
+// sameAttributes compares tags and ACLs, each where both stores have them.
 func sameAttributes(ctx context.Context, v view, key string) (bool, error) {
-	p, err := backends.Tags(ctx, v.primary, key)
-	if err != nil {
-		return false, err
-	}
-	s, err := backends.Tags(ctx, v.secondary, key)
-	if err != nil || p.Encode() != s.Encode() {
-		return false, err
+	if v.bothTag() {
+		p, err := backends.Tags(ctx, v.primary, key)
+		if err != nil {
+			return false, err
+		}
+		s, err := backends.Tags(ctx, v.secondary, key)
+		if err != nil || p.Encode() != s.Encode() {
+			return false, err
+		}
 	}
 	if !v.profile[primary].ACLs || !v.profile[secondary].ACLs {
 		return true, nil

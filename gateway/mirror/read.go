@@ -55,7 +55,7 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, head bool) (*b
 	}
 	new := notAsked
 	if b.secondaryMayAnswer(v, st, r) && !b.o.ReadPrimary {
-		o, err := b.ask(ctx, v.secondary, r, head)
+		o, err := b.ask(ctx, v, r, head)
 		if st.Still() && b.current(v) {
 			switch {
 			case err == nil:
@@ -95,7 +95,7 @@ func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, p
 	for {
 		v := b.view()
 		st := b.stamp(r.Key)
-		o, err := open(ctx, v.primary, r, head)
+		o, err := v.open(ctx, primary, r, head)
 		if !b.current(v) {
 			if err == nil {
 				o.Body.Close()
@@ -115,7 +115,7 @@ func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, p
 		case b.o.ReadPrimary && errors.Is(err, backends.ErrUnavailable) && b.secondaryMayAnswer(v, st, r):
 			// The primary is down; a clean key's secondary holds the same, if
 			// it holds anything. Its 404 proves nothing.
-			if o, err2 := b.ask(ctx, v.secondary, r, head); err2 == nil {
+			if o, err2 := b.ask(ctx, v, r, head); err2 == nil {
 				if st.Still() && b.current(v) {
 					return b.filling(o, v, st, r, head, plain), Served{Store: v.secondary.Name()}, nil
 				}
@@ -133,9 +133,10 @@ func (b *Bucket) secondaryMayAnswer(v view, st journal.Stamp, r backends.GetRequ
 		v.comparableETags()
 }
 
-// ask opens an object on a store that is not right by definition: it gets only
+// ask opens an object on the secondary, which is not right by definition: it gets only
 // so long to answer, since the primary can.
-func (b *Bucket) ask(ctx context.Context, s backends.Store, r backends.GetRequest, head bool) (*backends.Object, error) {
+func (b *Bucket) ask(ctx context.Context, v view, r backends.GetRequest, head bool) (*backends.Object, error) {
+	s := v.secondary
 	if !b.circuit.closed() {
 		return nil, &backends.Error{Store: s.Name(), Op: "GetObject", Key: r.Key, Kind: backends.ErrUnavailable, Err: errNotTried}
 	}
@@ -143,7 +144,7 @@ func (b *Bucket) ask(ctx context.Context, s backends.Store, r backends.GetReques
 	late := time.AfterFunc(b.o.SyncTimeout, func() {
 		cancel(fmt.Errorf("no answer for %v: %w", b.o.SyncTimeout, context.DeadlineExceeded))
 	})
-	o, err := open(ctx, s, r, head)
+	o, err := v.open(ctx, secondary, r, head)
 	if !late.Stop() && err == nil {
 		o.Body.Close()
 		err = &backends.Error{Store: s.Name(), Op: "GetObject", Key: r.Key, Kind: backends.ErrUnavailable, Err: context.Cause(ctx)}
@@ -175,7 +176,12 @@ func (c *cancelBody) Close() error {
 }
 
 // open reads an object, or its headers, with the origin of a copy put back.
-func open(ctx context.Context, s backends.Store, r backends.GetRequest, head bool) (*backends.Object, error) {
+func (v view) open(ctx context.Context, from side, r backends.GetRequest, head bool) (*backends.Object, error) {
+	s := v.primary
+	if from == secondary {
+		s = v.secondary
+	}
+	r.Header = v.header(from, r.Header)
 	if head {
 		info, err := s.Head(ctx, r)
 		if err != nil {

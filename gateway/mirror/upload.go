@@ -138,6 +138,9 @@ func (b *Bucket) CompleteUpload(ctx context.Context, r backends.CompleteRequest)
 				}
 			}
 			results[s], err = store.CompleteUpload(ctx, req)
+			if s == secondary && err != nil && !backends.Unknown(err) {
+				_ = store.AbortUpload(ctx, r.Key, req.UploadID) // a copy takes its place
+			}
 			return err
 		},
 		doubt: func() bool { return v.comparableETags() && results[primary].ETag != results[secondary].ETag },

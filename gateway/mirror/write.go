@@ -31,17 +31,17 @@ func objectHeader(h http.Header) http.Header {
 }
 
 // header is what of a request's header one of the stores is sent. Checksums were
-// verified on the way in: a store that refuses them is sent none. An ACL that the
-// primary has and the secondary can not have is left out there.
+// verified on the way in: a store that refuses them is sent none, nor is it asked for
+// any. An ACL and tags that the primary has and the secondary can not have are left
+// out there.
 func (v view) header(s side, h http.Header) http.Header {
-	noChecksums, noACL := !v.profile[s].Checksums, s == secondary && !v.profile[s].ACLs
-	if !noChecksums && !noACL {
-		return h
-	}
+	p := v.profile[s]
+	noChecksums, noACL, noTags := !p.Checksums, s == secondary && !p.ACLs, s == secondary && !p.Tags
 	h = maps.Clone(h)
 	maps.DeleteFunc(h, func(name string, _ []string) bool {
 		return noChecksums && strings.HasPrefix(name, "X-Amz-Checksum-") ||
-			noACL && (name == "X-Amz-Acl" || strings.HasPrefix(name, "X-Amz-Grant-"))
+			noACL && (name == "X-Amz-Acl" || strings.HasPrefix(name, "X-Amz-Grant-")) ||
+			noTags && strings.HasPrefix(name, "X-Amz-Tagging")
 	})
 	return h
 }

@@ -1,0 +1,187 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+
+	"sluice/backends"
+)
+
+const (
+	// largestPut is what S3 takes in one PUT, and in one part.
+	largestPut = 5 << 30
+	// smallestPart is what S3 asks of every part but the last.
+	smallestPart = 5 << 20
+)
+
+// refused tells whether an object's own parts can not be had from the primary, or
+// are not what the secondary takes.
+func refused(err error) bool {
+	return errors.Is(err, errNoParts) || errors.Is(err, backends.ErrInvalid) || errors.Is(err, backends.ErrNotSupported) ||
+		errors.Is(err, backends.ErrInvalidRange)
+}
+
+// tooLarge tells whether a store takes no body of this size in one request.
+func tooLarge(err error) bool {
+	var e *backends.Error
+	return errors.As(err, &e) && (e.Code == "EntityTooLarge" || e.Status == http.StatusRequestEntityTooLarge)
+}
+
+// ranges cuts a size into parts that any store takes: all equal but the last, and no
+// more than 1,000 (Scaleway's limit) unless they would be too large.
+func ranges(size int64) []backends.GetRequest {
+	part := max(smallestPart, size/999+1)
+	if part > largestPut {
+		part = size/9999 + 1
+	}
+	var pieces []backends.GetRequest
+	for start := int64(0); start < size; start += part {
+		pieces = append(pieces, backends.GetRequest{Range: fmt.Sprintf("bytes=%d-%d", start, min(start+part, size)-1)})
+	}
+	return pieces
+}
+
+// checksum is one that an object has.
+type checksum struct {
+	name, value string // "": it has none that can be passed on
+	whole       bool   // of the object's bytes, not of its parts' checksums
+}
+
+const checksumPrefix = "X-Amz-Checksum-"
+
+// wholeSum is the checksum of the object's bytes in a description of it.
+func wholeSum(info *backends.Info) checksum {
+	if sum := anySum(info.Header); sum.whole {
+		return sum
+	}
+	return checksum{}
+}
+
+func anySum(h http.Header) checksum {
+	for name := range h {
+		value := h.Get(name)
+		if !strings.HasPrefix(name, checksumPrefix) || name == checksumPrefix+"Type" || name == checksumPrefix+"Algorithm" {
+			continue
+		}
+		// A composite one ends in "-N"; base64 has no such sign.
+		whole := h.Get(checksumPrefix+"Type") != "COMPOSITE" && !strings.Contains(value, "-")
+		return checksum{name, value, whole}
+	}
+	return checksum{}
+}
+
+// sumOf asks the primary for an object's checksum, if the secondary takes them.
+func sumOf(ctx context.Context, v view, info *backends.Info) (checksum, error) {
+	if !v.profile[primary].Checksums || !v.profile[secondary].Checksums {
+		return checksum{}, nil
+	}
+	again, err := v.primary.Head(ctx, backends.GetRequest{Key: info.Key, IfMatch: info.ETag, Header: askForSums()})
+	if err != nil {
+		return checksum{}, err
+	}
+	return anySum(again.Header), nil
+}
+
+func askForSums() http.Header { return http.Header{"X-Amz-Checksum-Mode": {"ENABLED"}} }
+
+// errNoParts: the store does not give out an object's single parts, or not their
+// checksums.
+var errNoParts = errors.New("the store answers no parts")
+
+// partCopy copies an object in parts.
+type partCopy struct {
+	v      view
+	info   *backends.Info
+	header http.Header
+	sum    checksum
+	create bool
+}
+
+// originals are the n parts that the object was uploaded in.
+func (c *partCopy) originals(n int) []backends.GetRequest {
+	pieces := make([]backends.GetRequest, n)
+	for i := range pieces {
+		pieces[i].PartNumber = i + 1
+	}
+	return pieces
+}
+
+// run uploads the pieces and completes the object.
+func (c *partCopy) run(ctx context.Context, pieces []backends.GetRequest) error {
+	key, s := c.info.Key, c.v.secondary
+	up, err := s.CreateUpload(ctx, backends.CreateUploadRequest{Key: key, Header: c.opening()})
+	if err != nil {
+		return notApplied(err)
+	}
+	parts := make([]backends.CompletedPart, 0, len(pieces))
+	for i, piece := range pieces {
+		part, err := c.copyPart(ctx, up.UploadID, i+1, piece)
+		if err != nil {
+			// The object itself was not touched; the parts are rubbish now.
+			_ = s.AbortUpload(context.WithoutCancel(ctx), key, up.UploadID)
+			return notApplied(err)
+		}
+		parts = append(parts, part)
+	}
+	r := backends.CompleteRequest{Key: key, UploadID: up.UploadID, Parts: parts, IfNoneMatch: c.create}
+	if c.sum.whole {
+		r.Header = http.Header{c.sum.name: {c.sum.value}, checksumPrefix + "Type": {"FULL_OBJECT"}}
+	}
+	_, err = s.CompleteUpload(ctx, r)
+	if err != nil && !backends.Unknown(err) {
+		_ = s.AbortUpload(context.WithoutCancel(ctx), key, up.UploadID)
+	}
+	return err
+}
+
+// opening is the header that opens the upload.
+func (c *partCopy) opening() http.Header {
+	h := maps.Clone(c.header)
+	if c.sum.name == "" {
+		return h
+	}
+	h.Set(checksumPrefix+"Algorithm", strings.ToUpper(strings.TrimPrefix(c.sum.name, checksumPrefix)))
+	kind := "COMPOSITE"
+	if c.sum.whole {
+		kind = "FULL_OBJECT"
+	}
+	h.Set(checksumPrefix+"Type", kind)
+	return h
+}
+
+// copyPart copies one piece, with the part's own checksum where the upload was
+// opened for one.
+func (c *partCopy) copyPart(ctx context.Context, uploadID string, number int, piece backends.GetRequest) (backends.CompletedPart, error) {
+	piece.Key, piece.IfMatch = c.info.Key, c.info.ETag
+	if c.sum.name != "" {
+		piece.Header = askForSums()
+	}
+	o, err := c.v.primary.Get(ctx, piece)
+	if err != nil {
+		return backends.CompletedPart{}, err
+	}
+	defer o.Body.Close()
+	if o.ContentRange == "" {
+		return backends.CompletedPart{}, errNoParts
+	}
+	r := backends.PartRequest{Key: c.info.Key, UploadID: uploadID, Number: number, Body: o.Body, Size: o.Length}
+	part := backends.CompletedPart{Number: number}
+	if c.sum.name != "" {
+		value := o.Header.Get(c.sum.name)
+		if value == "" || value == c.sum.value {
+			return backends.CompletedPart{}, errNoParts // it is the whole object's, at best
+		}
+		r.Header = http.Header{c.sum.name: {value}}
+		part.Checksum = map[string]string{"Checksum" + strings.ToUpper(strings.TrimPrefix(c.sum.name, checksumPrefix)): value}
+	}
+	res, err := c.v.secondary.UploadPart(ctx, r)
+	if err != nil {
+		return backends.CompletedPart{}, err
+	}
+	part.ETag = res.ETag
+	return part, nil
+}
