@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// largestPut is what S3 takes in one PUT, and in one part.
-	largestPut = 5 << 30
+	// largestPut is what every store takes in one PUT, and in one part: S3 5 GiB, R2
+	// 5 MiB less.
+	largestPut = 5<<30 - 5<<20
 	// smallestPart is what S3 asks of every part but the last.
 	smallestPart = 5 << 20
 )
