@@ -15,6 +15,7 @@ import (
 	"sluice/backends"
 	"sluice/backends/faulty"
 	"sluice/backends/quirky"
+	"sluice/gateway/cache"
 	"sluice/gateway/mirror"
 )
 
@@ -94,10 +95,13 @@ func exercise(r *rig, q quirky.Quirks) {
 	trailer := &backends.Trailer{Name: crcName, Value: func() string { return crcOf("with trailer") }}
 	r.ok(r.send("trailer", "with trailer", nil, trailer, false))
 	r.settled("trailer", "with trailer")
+	r.cache.Remove(cache.Key{Bucket: "b", Name: "trailer"})
+	r.new.SetDown(true)
 	o, _, err := r.bucket.Get(r.t.Context(), backends.GetRequest{
-		Key: "trailer", Header: http.Header{"X-Amz-Checksum-Mode": {"ENABLED"}}, Range: "bytes=0-3", // not from the cache
+		Key: "trailer", Header: http.Header{"X-Amz-Checksum-Mode": {"ENABLED"}}, Range: "bytes=0-3",
 	})
 	r.want("a read that asks for checksums", content(r.t, o, err), "with")
+	r.new.SetDown(false)
 	if err := r.send("trailer", "again", nil, nil, true); err == nil {
 		r.ok(r.judged(q))
 		r.settled("trailer", "again")
@@ -276,8 +280,16 @@ func uploadWithSums(ctx context.Context, b *mirror.Bucket, key, content, kind st
 // TestTagsStayOnThePrimary: a secondary without tags gets the object without them.
 func TestTagsStayOnThePrimary(t *testing.T) {
 	r, _, _ := quirkyRig(t, quirky.Quirks{}, quirky.Quirks{NoTags: true})
-	r.ok(r.send("k", "content", http.Header{"X-Amz-Tagging": {url.Values{"a": {"b"}}.Encode()}}, nil, false))
+	tagged := http.Header{"X-Amz-Tagging": {url.Values{"a": {"b"}}.Encode()}}
+	r.ok(r.send("k", "content", tagged, nil, false))
 	r.settled("k", "content")
+	if n := r.new.Calls("PutObject"); n != 1 {
+		t.Errorf("%d writes on the secondary, want 1", n)
+	}
+	r.new.SetDown(true)
+	r.ok(r.send("k", "repaired", tagged, nil, false))
+	r.new.SetDown(false)
+	r.settled("k", "repaired")
 	if tags, err := backends.Tags(t.Context(), r.old, "k"); err != nil || tags.Get("a") != "b" {
 		t.Errorf("tags on the primary: %v, %v", tags, err)
 	}
