@@ -32,6 +32,9 @@ type Profile struct {
 	ACLs bool `json:"acls"`
 	// Tags: an object can be stored with tags, and reads back so.
 	Tags bool `json:"tags"`
+	// Subresources: a request for an object's sub-resource is never taken for
+	// one for the object. Where it is, setting tags would replace the content.
+	Subresources bool `json:"subresources"`
 	// MD5ETags: the ETag of a PUT is the MD5 of its content, as S3's is without
 	// SSE-KMS and SSE-C.
 	MD5ETags bool `json:"md5_etags"`
@@ -45,7 +48,7 @@ const probeKey = ".sluice/probe"
 // keys write.
 func Probe(ctx context.Context, s Store) (Profile, error) {
 	var p Profile
-	steps := []func(context.Context, Store, *Profile) error{probeCreate, probeChecksums, probeACLs, probeTags, probeGone}
+	steps := []func(context.Context, Store, *Profile) error{probeCreate, probeChecksums, probeSubresources, probeACLs, probeTags, probeGone}
 	for _, step := range steps {
 		if err := step(ctx, s, &p); err != nil {
 			return Profile{}, fmt.Errorf("probing the store with the object %s: %w", probeKey, err)
@@ -108,14 +111,19 @@ func probeCreate(ctx context.Context, s Store, p *Profile) error {
 	sum := md5.Sum([]byte("first"))
 	p.MD5ETags = first.ETag == hex.EncodeToString(sum[:])
 	_, second := probePut(ctx, s, "second", func(r *PutRequest) { r.IfNoneMatch = true })
+	content, err := probeContent(ctx, s)
+	p.ConditionalCreate = errors.Is(second, ErrPrecondition) && content == "first"
+	return err
+}
+
+func probeContent(ctx context.Context, s Store) (string, error) {
 	o, err := s.Get(ctx, GetRequest{Key: probeKey})
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer o.Body.Close()
 	content, err := io.ReadAll(o.Body)
-	p.ConditionalCreate = errors.Is(second, ErrPrecondition) && string(content) == "first"
-	return err
+	return string(content), err
 }
 
 func probeChecksums(ctx context.Context, s Store, p *Profile) error {
@@ -136,6 +144,9 @@ func probeChecksums(ctx context.Context, s Store, p *Profile) error {
 }
 
 func probeACLs(ctx context.Context, s Store, p *Profile) error {
+	if !p.Subresources {
+		return nil // what looks like an ACL would be the object
+	}
 	acl := SubresourceRequest{
 		Op: "PutObjectAcl", Method: http.MethodPut, Key: probeKey,
 		Query: url.Values{"acl": {""}}, Header: http.Header{"X-Amz-Acl": {"public-read"}},
@@ -153,13 +164,37 @@ func probeACLs(ctx context.Context, s Store, p *Profile) error {
 }
 
 func probeTags(ctx context.Context, s Store, p *Profile) error {
+	if !p.Subresources {
+		return nil
+	}
 	_, err := probePut(ctx, s, "fourth", func(r *PutRequest) { r.Header.Set("X-Amz-Tagging", "probe=tags") })
 	if err != nil {
 		return unlessUnsupported(err)
 	}
 	tags, err := Tags(ctx, s, probeKey)
-	p.Tags = tags.Get("probe") == "tags"
+	p.Tags = err == nil && tags.Get("probe") == "tags"
 	return unlessUnsupported(err)
+}
+
+// probeSubresources: a document that is set must not become the object's content.
+func probeSubresources(ctx context.Context, s Store, p *Profile) error {
+	const content = "fifth"
+	if _, err := probePut(ctx, s, content, func(*PutRequest) {}); err != nil {
+		return err
+	}
+	err := patiently(ctx, func() error {
+		_, err := s.ChangeSubresource(ctx, SubresourceRequest{
+			Op: "PutObjectTagging", Method: http.MethodPut, Key: probeKey, Query: url.Values{"tagging": {""}},
+			Body: []byte("<Tagging><TagSet><Tag><Key>probe</Key><Value>tags</Value></Tag></TagSet></Tagging>"),
+		})
+		return err
+	})
+	if err := unlessUnsupported(err); err != nil {
+		return err
+	}
+	after, err := probeContent(ctx, s)
+	p.Subresources = after == content
+	return err
 }
 
 func probeGone(ctx context.Context, s Store, _ *Profile) error {

@@ -26,6 +26,8 @@ type Quirks struct {
 	RefuseACLs string
 	ForgetACLs bool // they are taken, and read back as private
 	NoTags     bool // tags are refused (R2, B2)
+	// IgnoreSubresources: the query of a request for an object is not looked at.
+	IgnoreSubresources bool
 
 	RefuseChecksums bool // every header and trailer of theirs is refused
 	ForgetChecksums bool // headers are taken and not looked at
@@ -156,6 +158,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, body []byte) {
 	defer s.mu.Unlock()
 	s.calls[r.Method]++
 	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if s.quirks.IgnoreSubresources && key != "" {
+		r.URL.RawQuery = ""
+	}
 	no := s.refuses(r, key)
 	if no == nil {
 		no = s.answer(w, r, key, body)

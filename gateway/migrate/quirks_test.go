@@ -294,3 +294,29 @@ func TestTagsStayOnThePrimary(t *testing.T) {
 		t.Errorf("tags on the primary: %v, %v", tags, err)
 	}
 }
+
+// TestIgnoredSubresourceReplacesNothing: a store that overlooks what a query says
+// would take an object's tags for the object. It is not asked. (Seen to fail without
+// the profile: the content on new was the document.)
+func TestIgnoredSubresourceReplacesNothing(t *testing.T) {
+	tagging := backends.SubresourceRequest{
+		Op: "PutObjectTagging", Method: http.MethodPut, Key: "k", Query: url.Values{"tagging": {""}},
+		Body: []byte("<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"),
+	}
+	ignoring := quirky.Quirks{IgnoreSubresources: true}
+	r, _, _ := quirkyRig(t, quirky.Quirks{}, ignoring)
+	r.mustPut("k", "content")
+	if _, err := r.bucket.ChangeSubresource(t.Context(), tagging); err != nil {
+		t.Errorf("the secondary's lack is the client's trouble: %v", err)
+	}
+	r.settled("k", "content")
+	if r.bucket.Missed()["PutObjectTagging"] == "" {
+		t.Error("not noted")
+	}
+	r, _, _ = quirkyRig(t, ignoring, quirky.Quirks{})
+	r.mustPut("k", "content")
+	if _, err := r.bucket.ChangeSubresource(t.Context(), tagging); !errors.Is(err, backends.ErrNotSupported) {
+		t.Errorf("error %v, want ErrNotSupported", err)
+	}
+	r.settled("k", "content")
+}

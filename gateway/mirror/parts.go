@@ -80,14 +80,12 @@ func sumOf(ctx context.Context, v view, info *backends.Info) (checksum, error) {
 	if !v.profile[primary].Checksums || !v.profile[secondary].Checksums {
 		return checksum{}, nil
 	}
-	again, err := v.primary.Head(ctx, backends.GetRequest{Key: info.Key, IfMatch: info.ETag, Header: askForSums()})
+	again, err := v.primary.Head(ctx, backends.GetRequest{Key: info.Key, IfMatch: info.ETag, Header: withSums(nil)})
 	if err != nil {
 		return checksum{}, err
 	}
 	return anySum(again.Header), nil
 }
-
-func askForSums() http.Header { return http.Header{"X-Amz-Checksum-Mode": {"ENABLED"}} }
 
 // errNoParts: the store does not give out an object's single parts, or not their
 // checksums.
@@ -159,7 +157,7 @@ func (c *partCopy) opening() http.Header {
 func (c *partCopy) copyPart(ctx context.Context, uploadID string, number int, piece backends.GetRequest) (backends.CompletedPart, error) {
 	piece.Key, piece.IfMatch = c.info.Key, c.info.ETag
 	if c.sum.name != "" {
-		piece.Header = askForSums()
+		piece.Header = withSums(nil)
 	}
 	o, err := c.v.primary.Get(ctx, piece)
 	if err != nil {

@@ -77,7 +77,7 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, head bool) (*b
 // plainHeader: a request for checksums is served from the cache too, without
 // them; clients then have nothing to compare. Any other header changes the answer.
 func plainHeader(h http.Header) bool {
-	return len(h) == 0 || len(h) == 1 && h.Get("X-Amz-Checksum-Mode") != ""
+	return len(h) == 0 || len(h) == 1 && h.Get(checksumMode) != ""
 }
 
 // newHas is what a read learned of the new store before it turned to the primary.
@@ -95,7 +95,11 @@ func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, p
 	for {
 		v := b.view()
 		st := b.stamp(r.Key)
-		o, err := v.open(ctx, primary, r, head)
+		ask := r
+		if new == lacksIt && !head {
+			ask.Header = withSums(r.Header) // for the copy that is made of the read
+		}
+		o, err := v.open(ctx, primary, ask, head)
 		if !b.current(v) {
 			if err == nil {
 				o.Body.Close()
@@ -108,6 +112,9 @@ func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, p
 			switch {
 			case new == lacksIt && st.Clean:
 				o = b.lazily(o, v, st, r, head)
+				if r.Header.Get(checksumMode) == "" {
+					o.Info = withoutChecksums(o.Info)
+				}
 			case new == unavailable:
 				b.copies.add(r.Key) // looked for when new is back
 			}
@@ -124,6 +131,18 @@ func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, p
 		}
 		return nil, served, err
 	}
+}
+
+const checksumMode = "X-Amz-Checksum-Mode"
+
+// withSums asks for checksums, too.
+func withSums(h http.Header) http.Header {
+	h = maps.Clone(h)
+	if h == nil {
+		h = make(http.Header)
+	}
+	h.Set(checksumMode, "ENABLED")
+	return h
 }
 
 // secondaryMayAnswer: only for a clean key, on a proven baseline, and only what

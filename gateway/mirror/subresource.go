@@ -39,6 +39,14 @@ func (b *Bucket) ChangeSubresource(ctx context.Context, r backends.SubresourceRe
 		ordered: true,                     // the primary judges the document
 		alone:   r.Query.Has("versionId"), // versions have other names on the other store
 		run: func(ctx context.Context, s side, store backends.Store, _ *tap) error {
+			if r.Key != "" && !v.profile[s].Subresources {
+				err := &backends.Error{Store: store.Name(), Op: r.Op, Key: r.Key, Kind: backends.ErrNotSupported, Code: "NotImplemented"}
+				if s == secondary {
+					b.missed.note(b.log, r.Op, err)
+					return nil
+				}
+				return err
+			}
 			res, err := store.ChangeSubresource(ctx, r)
 			if s == primary {
 				result = res
