@@ -42,6 +42,19 @@ type Upstream struct{ Endpoint, Bucket, AccessKey, SecretKey string }
 // configuration.
 func Start(t testing.TB, old, new Upstream, extra string) *Gateway {
 	t.Helper()
+	return start(t, old, new, Bucket, AccessKey, SecretKey, extra)
+}
+
+// StartWildcard is Start for a gateway that serves every bucket, under the same
+// name on both stores. Clients sign with the old store's keys: to them the gateway
+// is that store. The upstreams name no bucket.
+func StartWildcard(t testing.TB, old, new Upstream, extra string) *Gateway {
+	t.Helper()
+	return start(t, old, new, "*", old.AccessKey, old.SecretKey, extra)
+}
+
+func start(t testing.TB, old, new Upstream, bucket, accessKey, secretKey, extra string) *Gateway {
+	t.Helper()
 	g := &Gateway{binary: build(t), address: freeAddress(t)}
 	g.Endpoint = "http://" + g.address
 	dir := t.TempDir()
@@ -56,9 +69,9 @@ listen: { http: %q }
 stores:
   old: %s
   new: %s
-buckets: { %s: { old: old, new: new } }
+buckets: { %q: { old: old, new: new } }
 credentials: [ { access_key_id: %s, secret_access_key: %s } ]
-%s`, filepath.Join(dir, "state"), g.address, upstream(old), upstream(new), Bucket, AccessKey, SecretKey, extra)
+%s`, filepath.Join(dir, "state"), g.address, upstream(old), upstream(new), bucket, accessKey, secretKey, extra)
 	if err := os.WriteFile(g.config, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -42,10 +42,20 @@ func MinIO(t testing.TB) *Server {
 
 // Versity starts a versitygw server over a directory.
 func Versity(t testing.TB) *Server {
+	return versity(t)
+}
+
+// VersityVersioned starts a versitygw server that can version its buckets.
+func VersityVersioned(t testing.TB) *Server {
+	return versity(t, "--versioning-dir", t.TempDir())
+}
+
+func versity(t testing.TB, flags ...string) *Server {
 	binary, address, data := Tool(t, "versitygw"), freeAddress(t), t.TempDir()
 	s := &Server{Endpoint: "http://" + address, AccessKey: "versity-access", SecretKey: "versity-secret", name: "versitygw"}
 	s.command = func() *exec.Cmd {
-		return exec.Command(binary, "--access", s.AccessKey, "--secret", s.SecretKey, "--port", address, "--quiet", "posix", data)
+		args := []string{"--access", s.AccessKey, "--secret", s.SecretKey, "--port", address, "--quiet", "posix"}
+		return exec.Command(binary, append(append(args, flags...), data)...)
 	}
 	s.begin(t)
 	return s
