@@ -120,7 +120,7 @@ func (r *Request) refuseParameters() error {
 	case r.Query.Has("versionId"):
 		return invalidArgument("This operation does not accept a version-id.")
 	case r.Query.Has("partNumber"):
-		return invalidArgument("This operation does not accept a part number without an upload id.")
+		return invalidArgument("This operation does not accept partNumber without uploadId")
 	}
 	return nil
 }

@@ -172,6 +172,9 @@ func (res resource) operation(method string, query url.Values, header http.Heade
 	}
 	row := res[sub]
 	op := row.op(method)
+	if err := res.misplaced(sub, method, op, query, header); err != nil {
+		return "", err
+	}
 	if op == "" {
 		e := ErrorFor("MethodNotAllowed", "").with("Method", method).with("ResourceType", res.kind(sub))
 		e.Header = http.Header{"Allow": {row.allow()}}
@@ -186,6 +189,27 @@ func (res resource) operation(method string, query url.Values, header http.Heade
 		}
 	}
 	return op, nil
+}
+
+// misplaced refuses what S3 has a word of its own for: a sub-resource of buckets
+// asked of a key, and what makes an upload of a part, or a copy, without the rest
+// of it. Taken for PutObject a part would overwrite the object.
+func (res resource) misplaced(sub, method string, op Op, query url.Values, header http.Header) error {
+	ofObject := len(res) == len(objectOperations)
+	switch source := first(header, "X-Amz-Copy-Source"); {
+	case ofObject && sub == "uploads" && method == http.MethodGet:
+		return ErrorFor("InvalidRequest", "Key is not expected for the GET method ?uploads subresource")
+	case ofObject && query.Has("versions") && method == http.MethodGet:
+		return ErrorFor("InvalidRequest", "There is no such thing as the ?versions sub-resource for a key")
+	case op == PutObject && query.Has("partNumber"):
+		return invalidArgument("This operation does not accept partNumber without uploadId").
+			with("ArgumentName", "partNumber").with("ArgumentValue", query.Get("partNumber"))
+	case source != "" && (method == http.MethodGet || method == http.MethodHead || method == http.MethodDelete ||
+		op == CompleteMultipartUpload):
+		return invalidArgument("You can only specify a copy source header for copy requests.").
+			with("ArgumentName", "x-amz-copy-source").with("ArgumentValue", source)
+	}
+	return nil
 }
 
 // kind is S3's word for an address.

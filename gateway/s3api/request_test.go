@@ -152,6 +152,31 @@ func TestNothingIsTakenForAnotherOperation(t *testing.T) {
 
 // Every sub-resource of the tables, with every method, is what the table says or
 // an error, on both kinds of address.
+func TestMisplaced(t *testing.T) {
+	for _, c := range []struct {
+		method, target, header, want string
+	}{
+		{"GET", "/photos/k?uploads", "", "InvalidRequest"},
+		{"GET", "/photos/k?versions", "", "InvalidRequest"},
+		{"PUT", "/photos/k?partNumber=1", "", "InvalidArgument"},
+		{"GET", "/photos/k?partNumber=1", "", ""},
+		{"GET", "/photos/k", "photos/a", "InvalidArgument"},
+		{"HEAD", "/photos/k", "photos/a", "InvalidArgument"},
+		{"DELETE", "/photos/k", "photos/a", "InvalidArgument"},
+		{"DELETE", "/photos", "photos/a", "InvalidArgument"},
+		{"POST", "/photos/k?uploadId=u", "photos/a", "InvalidArgument"},
+		{"PUT", "/photos/k", "photos/a", ""},
+		{"PUT", "/photos/k?partNumber=1&uploadId=u", "photos/a", ""},
+	} {
+		var headers []string
+		if c.header != "" {
+			headers = []string{"X-Amz-Copy-Source", c.header}
+		}
+		_, err := Parse(request(t, c.method, c.target, headers...), "")
+		wantCode(t, c.method+" "+c.target+" "+c.header, err, c.want)
+	}
+}
+
 func TestTablesAreComplete(t *testing.T) {
 	for target, table := range map[string]resource{"/photos": bucketOperations, "/photos/k": objectOperations} {
 		for sub, row := range table {
@@ -161,6 +186,7 @@ func TestTablesAreComplete(t *testing.T) {
 				}
 				req, err := Parse(request(t, method, target+"?"+sub), "")
 				switch want := row.op(method); {
+				case sub == "uploads" && method == "GET" && want == "": // see TestMisplaced
 				case want == "":
 					wantCode(t, method+" "+target+"?"+sub, err, "MethodNotAllowed")
 				case err != nil || req.Op != want:

@@ -233,8 +233,9 @@ func (c *credential) readSigned(list string) error {
 // checkHeaders demands that what S3 acts on was signed: the host, and every
 // x-amz-* header.
 func (c *credential) checkHeaders(r *http.Request) error {
+	var missing []string
 	if !slices.Contains(c.signed, "host") {
-		return notSigned("host")
+		missing = append(missing, "host")
 	}
 	for name, values := range r.Header {
 		if !strings.HasPrefix(name, "X-Amz-") || slices.Contains(c.signed, strings.ToLower(name)) {
@@ -250,13 +251,13 @@ func (c *credential) checkHeaders(r *http.Request) error {
 				continue
 			}
 		}
-		return notSigned(strings.ToLower(name))
+		missing = append(missing, strings.ToLower(name))
 	}
-	return nil
-}
-
-func notSigned(header string) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
 	err := refuse("AccessDenied", "There were headers present in the request which were not signed")
-	err.HeadersNotSigned = header
+	err.HeadersNotSigned = strings.Join(missing, ", ")
 	return err
 }

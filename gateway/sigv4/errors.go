@@ -16,7 +16,7 @@ type Error struct {
 	StringToSign      string
 	SignatureProvided string
 	CanonicalRequest  string
-	// HeadersNotSigned is the header that had to be signed and was not.
+	// HeadersNotSigned are the headers that had to be signed and were not.
 	HeadersNotSigned string
 }
 

@@ -197,6 +197,17 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func TestHeadersNotSigned(t *testing.T) {
+	r := signed(t, "PUT", "http://s3.test/b/k", nil)
+	r.Header.Set("X-Amz-Tagging", "a=b")
+	r.Header.Set("X-Amz-Acl", "private")
+	_, err := verifier(time.Now()).Verify(r)
+	var refused *Error
+	if !errors.As(err, &refused) || refused.HeadersNotSigned != "x-amz-acl, x-amz-tagging" {
+		t.Errorf("got %#v", err)
+	}
+}
+
 // TestQueryOrder: a is before a-b, although "a-b=" is before "a=".
 func TestQueryOrder(t *testing.T) {
 	query, err := parseQuery("a-b=1&b=2&a=%2f&b=1&a0&X-Amz-Signature=x&c=x;y&d=a+b%2Bc%20d")
