@@ -97,6 +97,6 @@ func (g *Gateway) listBuckets(c *call) error {
 			buckets = append(buckets, s3api.Bucket{Name: name, Created: created[name]})
 		}
 	}
-	s3api.WriteListBuckets(c.w, page, backends.Owner{ID: c.who.AccessKeyID, DisplayName: c.who.AccessKeyID}, buckets)
+	s3api.WriteListBuckets(c.w, page, backends.Owner{ID: c.who.AccessKeyID, DisplayName: c.who.AccessKeyID}, region, buckets)
 	return nil
 }

@@ -243,6 +243,8 @@ func authError(auth *sigv4.Error) *s3api.Error {
 		{Name: "SignatureProvided", Value: auth.SignatureProvided},
 		{Name: "CanonicalRequest", Value: auth.CanonicalRequest},
 		{Name: "HeadersNotSigned", Value: auth.HeadersNotSigned},
+		{Name: "ArgumentName", Value: auth.ArgumentName},
+		{Name: "ArgumentValue", Value: auth.ArgumentValue},
 	} {
 		if d.Value != "" {
 			answer.Details = append(answer.Details, d)

@@ -208,8 +208,8 @@ type Bucket struct {
 }
 
 // WriteListBuckets answers ListBuckets with the page of the buckets that is asked
-// for. They are sorted by name.
-func WriteListBuckets(w http.ResponseWriter, l ListBucketsRequest, owner backends.Owner, buckets []Bucket) {
+// for. They are sorted by name. region is that of all of them.
+func WriteListBuckets(w http.ResponseWriter, l ListBucketsRequest, owner backends.Owner, region string, buckets []Bucket) {
 	buckets = slices.DeleteFunc(buckets, func(b Bucket) bool {
 		return !strings.HasPrefix(b.Name, l.Prefix) || b.Name <= l.After
 	})
@@ -226,6 +226,7 @@ func WriteListBuckets(w http.ResponseWriter, l ListBucketsRequest, owner backend
 		doc.open("Bucket")
 		doc.text("Name", b.Name)
 		doc.time("CreationDate", b.Created)
+		doc.text("BucketRegion", region)
 		doc.close("Bucket")
 	}
 	doc.close("Buckets")

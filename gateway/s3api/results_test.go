@@ -188,7 +188,7 @@ func TestBucketsThroughAClient(t *testing.T) {
 	client := core(t, func(w http.ResponseWriter, r *http.Request, req *Request) {
 		switch req.Op {
 		case ListBuckets:
-			WriteListBuckets(w, ListBucketsRequest{Max: maxBuckets}, backends.Owner{ID: "sluice"}, []Bucket{{"photos", noon}, {"videos", noon}})
+			WriteListBuckets(w, ListBucketsRequest{Max: maxBuckets}, backends.Owner{ID: "sluice"}, "eu-central-1", []Bucket{{"photos", noon}, {"videos", noon}})
 		case HeadBucket:
 			WriteHeadBucket(w, "eu-central-1")
 		case GetBucketLocation:
@@ -196,7 +196,8 @@ func TestBucketsThroughAClient(t *testing.T) {
 		}
 	})
 	buckets, err := client.ListBuckets(t.Context())
-	if err != nil || len(buckets) != 2 || buckets[0].Name != "photos" || !buckets[1].CreationDate.Equal(noon) {
+	if err != nil || len(buckets) != 2 || buckets[0].Name != "photos" || !buckets[1].CreationDate.Equal(noon) ||
+		buckets[0].BucketRegion != "eu-central-1" {
 		t.Errorf("got %+v, %v", buckets, err)
 	}
 	if ok, err := client.BucketExists(t.Context(), "photos"); err != nil || !ok {

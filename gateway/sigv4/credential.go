@@ -38,13 +38,18 @@ type credential struct {
 // fromHeader reads
 // "AWS4-HMAC-SHA256 Credential=…/20130524/us-east-1/s3/aws4_request,SignedHeaders=host;…,Signature=…".
 func (v *Verifier) fromHeader(r *http.Request, header string) (*credential, error) {
-	kind, fields, _ := strings.Cut(header, " ")
+	kind, fields, spaced := strings.Cut(header, " ")
 	switch kind {
 	case algorithm:
 	case asymmetric:
 		return nil, refuse("NotImplemented", "Please use AWS4-HMAC-SHA256.")
 	default:
-		return nil, refuse("InvalidArgument", "Authorization header is invalid -- one and only one ' ' (space) required.")
+		err := refuse("InvalidArgument", "Unsupported Authorization Type")
+		if !spaced {
+			err.Message = "Authorization header is invalid -- one and only one ' ' (space) required."
+		}
+		err.ArgumentName, err.ArgumentValue = "Authorization", header
+		return nil, err
 	}
 	c := &credential{}
 	for field := range strings.SplitSeq(fields, ",") {

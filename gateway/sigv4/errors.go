@@ -18,6 +18,8 @@ type Error struct {
 	CanonicalRequest  string
 	// HeadersNotSigned are the headers that had to be signed and were not.
 	HeadersNotSigned string
+	// ArgumentName and ArgumentValue are what InvalidArgument is said of.
+	ArgumentName, ArgumentValue string
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }

@@ -208,6 +208,21 @@ func TestHeadersNotSigned(t *testing.T) {
 	}
 }
 
+func TestAuthorizationOfAnotherKind(t *testing.T) {
+	for header, want := range map[string]string{
+		"Basic eDp5": "Unsupported Authorization Type",
+		"eDp5":       "Authorization header is invalid -- one and only one ' ' (space) required.",
+	} {
+		r := signed(t, "GET", "http://s3.test/b/k", nil)
+		r.Header.Set("Authorization", header)
+		_, err := verifier(time.Now()).Verify(r)
+		var refused *Error
+		if !errors.As(err, &refused) || refused.Message != want || refused.ArgumentName != "Authorization" || refused.ArgumentValue != header {
+			t.Errorf("%s: %#v", header, err)
+		}
+	}
+}
+
 // TestQueryOrder: a is before a-b, although "a-b=" is before "a=".
 func TestQueryOrder(t *testing.T) {
 	query, err := parseQuery("a-b=1&b=2&a=%2f&b=1&a0&X-Amz-Signature=x&c=x;y&d=a+b%2Bc%20d")

@@ -5,13 +5,15 @@ package conformance
 
 import (
 	"flag"
+	"regexp"
 	"slices"
 	"testing"
+	"time"
 )
 
 var (
 	all  = flag.Bool("conformance", false, "run every case, not a sample")
-	only = flag.String("case", "", "run this case alone, and print what it says")
+	only = flag.String("case", "", "run the cases of this name alone (a regular expression), and print what they say")
 )
 
 // sampled is how many cases of versitygw's suite run at each stand without
@@ -23,6 +25,7 @@ type outcome struct {
 	name   string
 	passed bool
 	output string
+	took   time.Duration
 }
 
 // TestMinIO: MinIO, and the gateway between two of them.
@@ -46,7 +49,8 @@ func TestMinIOClient(t *testing.T) {
 func selected(cases []string, sample int) []string {
 	switch {
 	case *only != "":
-		return slices.DeleteFunc(slices.Clone(cases), func(name string) bool { return name != *only })
+		name := regexp.MustCompile("^(?:" + *only + ")$")
+		return slices.DeleteFunc(slices.Clone(cases), func(c string) bool { return !name.MatchString(c) })
 	case *all || len(cases) <= sample:
 		return cases
 	}
@@ -69,7 +73,7 @@ func judge(t *testing.T, direct, gateway []outcome, exceptions map[string]string
 	for _, d := range direct {
 		g := through[d.name]
 		if *only != "" {
-			t.Logf("direct, passed: %v\n%s\ngateway, passed: %v\n%s", d.passed, d.output, g.passed, g.output)
+			t.Logf("%s\ndirect, passed: %v\n%s\ngateway, passed: %v\n%s", d.name, d.passed, d.output, g.passed, g.output)
 		}
 		if !d.passed {
 			continue
@@ -93,4 +97,14 @@ func judge(t *testing.T, direct, gateway []outcome, exceptions map[string]string
 	}
 	t.Logf("%d cases; passed directly: %d; of these passed through the gateway: %d; exceptions: %d",
 		len(direct), passedDirectly, passed, excepted)
+}
+
+// slow names the cases that took long: there are such that wait for a lock to end.
+func slow(t *testing.T, side string, outcomes []outcome) {
+	t.Helper()
+	for _, o := range outcomes {
+		if o.took > 3*time.Second {
+			t.Logf("%s: %s took %v", side, o.name, o.took.Round(100*time.Millisecond))
+		}
+	}
 }

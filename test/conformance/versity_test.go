@@ -78,6 +78,8 @@ func runVersitySuite(t *testing.T, at stand, exceptions map[string]string) {
 		}
 	}
 	t.Logf("%v", time.Since(began).Round(time.Second))
+	slow(t, "direct", direct.outcomes)
+	slow(t, "gateway", gateway.outcomes)
 	judge(t, direct.outcomes, gateway.outcomes, exceptions)
 }
 
@@ -130,10 +132,11 @@ func versityCase(ctx context.Context, tool string, on *side, name string) outcom
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "AWS_") // they would change what the suite's SDK does
 	})
+	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	text := colours.ReplaceAllString(string(out), "")
 	return outcome{
-		name: name, output: text,
+		name: name, output: text, took: time.Since(began),
 		passed: err == nil && strings.Contains(text, "PASS ") && !strings.Contains(text, "FAIL ") && !strings.Contains(text, "panic: "),
 	}
 }
