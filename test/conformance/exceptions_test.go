@@ -107,6 +107,7 @@ var exceptionsOnVersity = func() map[string]string {
 		"UnsignedStreamingPayloadTrailer_multiple_checksum_headers",
 	)
 	because(list, "elements of an error document that the gateway does not have, or fills otherwise",
+		"Authentication_unsupported_signature_version",
 		"CopyObject_invalid_copy_source",
 		"PostObject_invalid_algorithm",
 		"PostObject_invalid_credential_format",
@@ -179,6 +180,9 @@ var exceptionsOnVersity = func() map[string]string {
 	)
 	because(list, "a form is bounded by the expiration of its policy; versitygw ends it an hour after its date too",
 		"PostObject_expired_due_to_date",
+	)
+	because(list, "a continuation token is opaque: the suite expects the name of a bucket",
+		"ListBuckets_truncated",
 	)
 	return list
 }()
