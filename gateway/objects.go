@@ -41,7 +41,7 @@ func (c *call) getObject() error {
 	defer o.Body.Close()
 	setServed(c.w.Header(), served)
 	if err := r.Conditions.Check(o.ETag, o.LastModified); err != nil {
-		return c.condition(err, &o.Info, r.ResponseHeaders)
+		return c.condition(err, &o.Info)
 	}
 	s3api.WriteObject(c.w, o, r.ResponseHeaders)
 	if _, err := io.Copy(c.w, o.Body); err != nil && c.r.Context().Err() == nil {
@@ -64,7 +64,7 @@ func (c *call) beyondRange(r s3api.GetRequest, err error) error {
 		return err
 	}
 	if failed := r.Conditions.Check(info.ETag, info.LastModified); failed != nil {
-		return c.condition(failed, info, r.ResponseHeaders)
+		return c.condition(failed, info)
 	}
 	return err
 }
@@ -97,17 +97,17 @@ func (c *call) headObject() error {
 	}
 	setServed(c.w.Header(), served)
 	if err := r.Conditions.Check(info.ETag, info.LastModified); err != nil {
-		return c.condition(err, info, r.ResponseHeaders)
+		return c.condition(err, info)
 	}
 	s3api.WriteHead(c.w, info, rng, r.ResponseHeaders)
 	return nil
 }
 
 // condition answers a read whose condition does not hold.
-func (c *call) condition(err error, info *backends.Info, overrides http.Header) error {
+func (c *call) condition(err error, info *backends.Info) error {
 	var e *s3api.Error
 	if errors.As(err, &e) && e.Status == http.StatusNotModified {
-		s3api.WriteNotModified(c.w, info, overrides)
+		s3api.WriteNotModified(c.w, info)
 		return nil
 	}
 	return err

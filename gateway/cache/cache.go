@@ -8,6 +8,7 @@ package cache
 
 import (
 	"hash/maphash"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +22,8 @@ const shardCount = 8
 
 // Entry is a cached object. Info and Body are shared by all readers: read-only.
 type Entry struct {
-	Info   backends.Info
+	Info   backends.Info // without checksums
+	Sums   http.Header   // the checksums of the whole body, for who asks for them
 	Body   []byte
 	Stored time.Time
 }

@@ -53,6 +53,22 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, head bool) (*b
 			return o, Served{Cache: true, Age: time.Since(e.Stored)}, err
 		}
 	}
+	if plain && !head && r.Range == "" && r.Header == nil {
+		// The cache and a copy made of the read want the checksums.
+		r.Header = withSums(nil)
+		o, served, err := b.readStores(ctx, v, st, r, head, plain)
+		if err == nil {
+			o.Info = withoutChecksums(o.Info)
+		}
+		return o, served, err
+	}
+	return b.readStores(ctx, v, st, r, head, plain)
+}
+
+// readStores asks new, if it may answer, then the primary.
+func (b *Bucket) readStores(
+	ctx context.Context, v view, st journal.Stamp, r backends.GetRequest, head, plain bool,
+) (*backends.Object, Served, error) {
 	new := notAsked
 	if b.secondaryMayAnswer(v, st, r) && !b.o.ReadPrimary {
 		o, err := b.ask(ctx, v, r, head)
@@ -74,8 +90,7 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, head bool) (*b
 	return b.readPrimary(ctx, r, head, plain, new)
 }
 
-// plainHeader: a request for checksums is served from the cache too, without
-// them; clients then have nothing to compare. Any other header changes the answer.
+// plainHeader: checksums are the only thing a header may ask for that the cache has.
 func plainHeader(h http.Header) bool {
 	return len(h) == 0 || len(h) == 1 && h.Get(checksumMode) != ""
 }
@@ -95,11 +110,7 @@ func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, p
 	for {
 		v := b.view()
 		st := b.stamp(r.Key)
-		ask := r
-		if new == lacksIt && !head {
-			ask.Header = withSums(r.Header) // for the copy that is made of the read
-		}
-		o, err := v.open(ctx, primary, ask, head)
+		o, err := v.open(ctx, primary, r, head)
 		if !b.current(v) {
 			if err == nil {
 				o.Body.Close()
@@ -112,9 +123,6 @@ func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, p
 			switch {
 			case new == lacksIt && st.Clean:
 				o = b.lazily(o, v, st, r, head)
-				if r.Header.Get(checksumMode) == "" {
-					o.Info = withoutChecksums(o.Info)
-				}
 			case new == unavailable:
 				b.copies.add(r.Key) // looked for when new is back
 			}
@@ -221,6 +229,10 @@ func (v view) open(ctx context.Context, from side, r backends.GetRequest, head b
 func cached(e *cache.Entry, r backends.GetRequest) (*backends.Object, error) {
 	o := &backends.Object{Info: e.Info}
 	o.Length = int64(len(e.Body))
+	if len(e.Sums) > 0 && r.Range == "" && r.Header.Get(checksumMode) != "" {
+		o.Header = maps.Clone(o.Header)
+		maps.Copy(o.Header, e.Sums)
+	}
 	body := e.Body
 	if r.Range != "" {
 		start, length, ok, err := backends.ParseRange(r.Range, o.Size)
@@ -247,21 +259,29 @@ func (b *Bucket) filling(o *backends.Object, v view, st journal.Stamp, r backend
 	if head || !plain || !st.Clean || r.Range != "" || !b.cache.Fits(o.Size) || o.Length != o.Size {
 		return o
 	}
+	entry := &cache.Entry{Info: withoutChecksums(o.Info), Sums: checksumsOf(o.Header)}
 	o.Body = &fill{
 		ReadCloser: o.Body, buf: make([]byte, 0, o.Size), size: o.Size,
 		done: func(body []byte) {
-			b.cache.Add(b.cacheKey(r.Key), &cache.Entry{Info: withoutChecksums(o.Info), Body: body},
-				func() bool { return st.Still() && b.current(v) })
+			entry.Body = body
+			b.cache.Add(b.cacheKey(r.Key), entry, func() bool { return st.Still() && b.current(v) })
 		},
 	}
 	return o
 }
 
-// withoutChecksums drops what is true of the whole body alone: entries answer
-// ranges too.
+// checksumsOf picks the checksums out of a header.
+func checksumsOf(h http.Header) http.Header {
+	sums := maps.Clone(h)
+	maps.DeleteFunc(sums, func(name string, _ []string) bool { return !strings.HasPrefix(name, checksumPrefix) })
+	return sums
+}
+
+// withoutChecksums drops what is true of the whole body alone, and told only to who
+// asks.
 func withoutChecksums(info backends.Info) backends.Info {
 	info.Header = maps.Clone(info.Header)
-	maps.DeleteFunc(info.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, "X-Amz-Checksum-") })
+	maps.DeleteFunc(info.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, checksumPrefix) })
 	return info
 }
 

@@ -50,7 +50,7 @@ var (
 	}}
 	// readHeaders go with a GET or HEAD.
 	readHeaders = headerSet{
-		exact:    []string{"X-Amz-Checksum-Mode"},
+		exact:    []string{checksumMode},
 		prefixes: []string{"X-Amz-Server-Side-Encryption-Customer-"},
 	}
 )

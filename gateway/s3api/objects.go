@@ -36,12 +36,20 @@ var overrides = []struct{ query, header string }{
 	{"response-expires", "Expires"},
 }
 
+const checksumMode = "X-Amz-Checksum-Mode"
+
 // Get reads GetObject and HeadObject. A Range that is malformed or has several
 // parts is left out: S3 then answers the whole object.
 func (r *Request) Get() (GetRequest, error) {
 	g := GetRequest{
 		GetRequest: backends.GetRequest{Key: r.Key, Header: pick(r.Header, readHeaders)},
 		Conditions: conditions(r.Header),
+	}
+	if mode := first(g.Header, checksumMode); mode != "ENABLED" {
+		delete(g.Header, checksumMode) // it asks for nothing
+	}
+	if len(g.Header) == 0 {
+		g.Header = nil
 	}
 	if rng := first(r.Header, "Range"); rng != "" {
 		if _, _, ok, _ := backends.ParseRange(rng, math.MaxInt64); ok {

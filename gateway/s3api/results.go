@@ -60,9 +60,9 @@ func WriteHead(w http.ResponseWriter, info *backends.Info, rng string, overrides
 
 // WriteNotModified answers 304 with the headers that RFC 9110 (section 15.4.5)
 // wants in it: those that a cache refreshes its copy with.
-func WriteNotModified(w http.ResponseWriter, info *backends.Info, overrides http.Header) {
+func WriteNotModified(w http.ResponseWriter, info *backends.Info) {
 	h := w.Header()
-	setInfo(h, info, overrides)
+	setInfo(h, info, nil)
 	for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition"} {
 		h.Del(name)
 	}

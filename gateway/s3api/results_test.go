@@ -319,7 +319,7 @@ func TestObjectHeaders(t *testing.T) {
 			map[string]string{"Content-Range": "bytes */10", "Etag": ""},
 		},
 		"not modified": {
-			func(w http.ResponseWriter) { WriteNotModified(w, &i, nil) },
+			func(w http.ResponseWriter) { WriteNotModified(w, &i) },
 			304,
 			map[string]string{"Etag": `"e"`, "Cache-Control": "max-age=5", "Content-Type": "", "Content-Length": ""},
 		},

@@ -49,7 +49,7 @@ func mayDifferHeader(st *step, name string, d, g *answer) bool {
 	case b != "" && len(d.header[name]) > 0 && a == "" && st.has("response-"+strings.ToLower(name)):
 		return true // an override that is empty is none
 	case strings.HasPrefix(name, "X-Amz-Checksum-"):
-		return b == "" && g.header.Get("X-Cache") == "HIT" // the cache keeps no checksums: see gateway/mirror/read.go
+		return b == "" && g.header.Get("X-Cache") == "HIT" && st.method == http.MethodHead // an object that was asked for without
 	case name == "Accept-Ranges":
 		return st.op != "get" // MinIO sends it with every answer; it says something only of objects
 	case name == "Content-Length":
@@ -115,7 +115,7 @@ func mayDifferElement(st *step, path string, d, g *element) bool {
 		}
 	}
 	switch {
-	case strings.HasSuffix(path, "/NextMarker"):
+	case strings.HasSuffix(path, "Marker") && st.op == "list":
 		return d != nil && g != nil && strings.Contains(d.text, "minio_cache") // MinIO's carries its cache's name
 	case path == "ListMultipartUploadsResult/UploadIdMarker":
 		return d != nil && d.text == "" // an echo, which MinIO leaves out
