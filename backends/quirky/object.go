@@ -24,7 +24,7 @@ func newObject(h http.Header, body []byte) *object {
 		case "Content-Type", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires":
 			o.header[name] = values
 		default:
-			if strings.HasPrefix(name, "X-Amz-Meta-") {
+			if strings.HasPrefix(name, "X-Amz-Meta-") || name == "X-Amz-Storage-Class" {
 				o.header[name] = values
 			}
 		}

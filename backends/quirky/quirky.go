@@ -29,6 +29,8 @@ type Quirks struct {
 	// IgnoreSubresources: the query of a request for an object is not looked at.
 	IgnoreSubresources bool
 
+	OneClass bool // storage classes but STANDARD are refused
+
 	RefuseChecksums bool // every header and trailer of theirs is refused
 	ForgetChecksums bool // headers are taken and not looked at
 	NoTrailers      bool
@@ -188,6 +190,8 @@ func (s *Server) refuses(r *http.Request, key string) *refusal {
 		q.NoTrailers && h.Get("X-Amz-Trailer") != "",
 		q.RefuseV2 && r.URL.Query().Has("list-type"):
 		return notImplemented
+	case q.OneClass && h.Get("X-Amz-Storage-Class") != "" && h.Get("X-Amz-Storage-Class") != "STANDARD":
+		return invalid("InvalidStorageClass")
 	case q.RefuseChecksums && hasChecksum(h):
 		return invalid("InvalidArgument")
 	case r.Method != http.MethodGet && r.Method != http.MethodHead && !r.URL.Query().Has("uploadId") && key != "":

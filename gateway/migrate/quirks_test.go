@@ -293,6 +293,30 @@ func TestTagsStayOnThePrimary(t *testing.T) {
 	}
 }
 
+// TestCopiesKeepTheStorageClass, where the secondary knows it. (Seen to fail without
+// the second try: the key was repaired for ever.)
+func TestCopiesKeepTheStorageClass(t *testing.T) {
+	for name, c := range map[string]struct {
+		quirks quirky.Quirks
+		want   string
+	}{"known": {quirky.Quirks{}, "GLACIER_IR"}, "unknown": {quirky.Quirks{OneClass: true}, ""}} {
+		t.Run(name, func(t *testing.T) {
+			r, _, _ := quirkyRig(t, quirky.Quirks{}, c.quirks)
+			r.new.SetDown(true)
+			r.ok(r.send("k", "content", http.Header{"X-Amz-Storage-Class": {"GLACIER_IR"}}, nil, false))
+			r.new.SetDown(false)
+			r.settled("k", "content")
+			info, err := r.new.Head(t.Context(), backends.GetRequest{Key: "k"})
+			if err != nil || info.Header.Get("X-Amz-Storage-Class") != c.want {
+				t.Errorf("class %q, %v; want %q", info.Header.Get("X-Amz-Storage-Class"), err, c.want)
+			}
+			// One that reaches both at once is refused by the one, and repaired.
+			r.ok(r.send("k", "again", http.Header{"X-Amz-Storage-Class": {"GLACIER_IR"}}, nil, false))
+			r.settled("k", "again")
+		})
+	}
+}
+
 // TestIgnoredSubresourceReplacesNothing: a store that overlooks what a query says
 // would take an object's tags for the object. It is not asked. (Seen to fail without
 // the profile: the content on new was the document.)

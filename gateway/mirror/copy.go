@@ -16,7 +16,7 @@ import (
 )
 
 // copyObject copies an object of the primary, as info describes it now, to the
-// secondary: its body, the headers that describe it, its tags and ACL, and its part
+// secondary: its body, the headers that describe it, its tags, ACL and storage class, and its part
 // layout, so that the ETag survives. With create it never replaces an object, where
 // the secondary honours that.
 //
@@ -26,6 +26,23 @@ func copyObject(ctx context.Context, v view, info *backends.Info, create bool) e
 	if err != nil {
 		return notApplied(err)
 	}
+	if class := info.Header.Get(storageClass); class != "" && class != "STANDARD" {
+		h.Set(storageClass, class)
+	}
+	err = copyWith(ctx, v, info, h, create)
+	var e *backends.Error
+	if errors.As(err, &e) && e.Code == "InvalidStorageClass" && h.Get(storageClass) != "" {
+		h.Del(storageClass) // classes are each provider's own
+		err = copyWith(ctx, v, info, h, create)
+	}
+	return err
+}
+
+const storageClass = "X-Amz-Storage-Class"
+
+// copyWith copies an object under the headers, in the first way that both stores
+// can.
+func copyWith(ctx context.Context, v view, info *backends.Info, h http.Header, create bool) error {
 	sum, err := sumOf(ctx, v, info)
 	if err != nil {
 		return notApplied(err)

@@ -66,6 +66,9 @@ func WriteNotModified(w http.ResponseWriter, info *backends.Info) {
 	for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition"} {
 		h.Del(name)
 	}
+	for _, c := range checksumElements {
+		h.Del(c.header) // botocore would look for the body
+	}
 	w.WriteHeader(http.StatusNotModified)
 }
 
