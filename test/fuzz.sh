@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 each=${1:-5m}
 grep -rhoE --include='*_test.go' '^func Fuzz\w+' . | awk '{print $2}' | sort |
 	while read -r target; do
-		package=./$(dirname "$(grep -rlE --include='*_test.go' "^func $target\(" .)")
+		package=$(dirname "$(grep -rlE --include='*_test.go' "^func $target\(" .)")
 		echo "$target $package"
 	done |
-	xargs -P 2 -L 1 bash -c 'echo "== $0 in $1"; go test -run "^$" -fuzz "^$0\$" -fuzztime "'"$each"'" -parallel 1 "$1" | tail -1'
+	xargs -P 2 -L 1 bash -o pipefail -c 'echo "== $0 in $1"; go test -run "^$" -fuzz "^$0\$" -fuzztime "'"$each"'" -parallel 1 "$1" | tail -1'
