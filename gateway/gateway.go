@@ -150,6 +150,9 @@ func (g *Gateway) bucketError(name string, err error) error {
 		return err
 	}
 	g.buckets.forget(name)
+	if dropped := g.state.Drop(name); dropped != nil { // what new still holds is no mirror of a later bucket
+		return dropped
+	}
 	return s3api.ErrorFor("NoSuchBucket", "")
 }
 
