@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"context"
-	"net/http"
 
 	"sluice/backends"
 	"sluice/gateway/journal"
@@ -17,8 +16,9 @@ func (b *Bucket) Delete(ctx context.Context, r backends.DeleteRequest) (*backend
 		ordered: r.IfMatch != "" || conditional(r.Header),
 		run: func(ctx context.Context, s side, store backends.Store, _ *tap) error {
 			req := r
+			req.Header = v.header(s, r.Header)
 			if s == secondary {
-				req.IfMatch, req.Header = "", nil // judged by the primary
+				req.IfMatch = "" // judged by the primary
 			}
 			res, err := store.Delete(ctx, req)
 			if s == primary {
@@ -34,11 +34,6 @@ func (b *Bucket) Delete(ctx context.Context, r backends.DeleteRequest) (*backend
 		return nil, err
 	}
 	return result, nil
-}
-
-// conditional tells whether a header holds a condition beside If-Match.
-func conditional(h http.Header) bool {
-	return h.Get("X-Amz-If-Match-Size") != "" || h.Get("X-Amz-If-Match-Last-Modified-Time") != ""
 }
 
 // DeleteMany removes objects. Of the secondary only the objects themselves are

@@ -95,9 +95,6 @@ func (b *Bucket) CopyPart(ctx context.Context, from *Bucket, r backends.CopyPart
 		run: func(ctx context.Context, s side, store backends.Store, _ *tap) error {
 			req := r
 			req.UploadID, req.Source, req.Header = ids[s], source.stores[s], v.header(s, r.Header)
-			if s == secondary {
-				req.Header = unconditional(req.Header)
-			}
 			res, err := store.CopyPart(ctx, req)
 			if s == primary {
 				result = res

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"sluice/backends"
@@ -30,6 +31,19 @@ func objectHeader(h http.Header) http.Header {
 	return h
 }
 
+// conditions are judged by the primary alone.
+var conditions = []string{
+	"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
+	"X-Amz-If-Match-Size", "X-Amz-If-Match-Last-Modified-Time",
+	"X-Amz-Copy-Source-If-Match", "X-Amz-Copy-Source-If-None-Match",
+	"X-Amz-Copy-Source-If-Modified-Since", "X-Amz-Copy-Source-If-Unmodified-Since",
+}
+
+// conditional tells whether a header holds a condition.
+func conditional(h http.Header) bool {
+	return slices.ContainsFunc(conditions, func(name string) bool { return h.Get(name) != "" })
+}
+
 // header is what of a request's header one of the stores is sent. Checksums were
 // verified on the way in: a store that refuses them is sent none, nor is it asked for
 // any. An ACL and tags that the primary has and the secondary can not have are left
@@ -41,7 +55,8 @@ func (v view) header(s side, h http.Header) http.Header {
 	maps.DeleteFunc(h, func(name string, _ []string) bool {
 		return noChecksums && strings.HasPrefix(name, "X-Amz-Checksum-") ||
 			noACL && (name == "X-Amz-Acl" || strings.HasPrefix(name, "X-Amz-Grant-")) ||
-			noTags && strings.HasPrefix(name, "X-Amz-Tagging")
+			noTags && strings.HasPrefix(name, "X-Amz-Tagging") ||
+			s == secondary && slices.Contains(conditions, name)
 	})
 	return h
 }
@@ -75,7 +90,7 @@ func (b *Bucket) Put(ctx context.Context, r backends.PutRequest) (*backends.PutR
 	content := newBody(r.Body, r.Size, b.o)
 	m := &mutation{
 		kind: journal.Write, keys: []string{r.Key},
-		ordered: r.IfMatch != "" || r.IfNoneMatch,
+		ordered: r.IfMatch != "" || r.IfNoneMatch || conditional(r.Header),
 		body:    content,
 		run: func(ctx context.Context, s side, store backends.Store, t *tap) error {
 			req := r
@@ -127,7 +142,7 @@ func (b *Bucket) Copy(ctx context.Context, from *Bucket, r backends.CopyRequest)
 		run: func(ctx context.Context, s side, store backends.Store, _ *tap) (err error) {
 			req := r
 			req.Source, req.Header = source.stores[s], v.header(s, r.Header)
-			results[s], err = copyOn(ctx, s, store, req)
+			results[s], err = copyOn(ctx, store, req)
 			return err
 		},
 		doubt: func() bool {
@@ -166,15 +181,12 @@ func (b *Bucket) source(from *Bucket, v view, key string) copySource {
 
 // copyOn copies on one store. Where the source carries an origin, the new object
 // must not: it has a time of its own.
-func copyOn(ctx context.Context, s side, store backends.Store, r backends.CopyRequest) (*backends.CopyResult, error) {
+func copyOn(ctx context.Context, store backends.Store, r backends.CopyRequest) (*backends.CopyResult, error) {
 	r.Header = maps.Clone(r.Header)
 	if r.Header == nil {
 		r.Header = make(http.Header)
 	}
 	r.Header.Del(originHeader)
-	if s == secondary {
-		r.Header = unconditional(r.Header)
-	}
 	if r.Header.Get("X-Amz-Metadata-Directive") != "REPLACE" {
 		var from backends.Reader = store
 		if r.Source != nil {
@@ -193,14 +205,4 @@ func copyOn(ctx context.Context, s side, store backends.Store, r backends.CopyRe
 		} // otherwise the copy itself says what is wrong with the source
 	}
 	return store.Copy(ctx, r)
-}
-
-// unconditional drops a copy's conditions on its source, which the primary has
-// judged.
-func unconditional(h http.Header) http.Header {
-	h = maps.Clone(h)
-	for _, condition := range []string{"Match", "None-Match", "Modified-Since", "Unmodified-Since"} {
-		h.Del("X-Amz-Copy-Source-If-" + condition)
-	}
-	return h
 }

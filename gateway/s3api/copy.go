@@ -23,13 +23,10 @@ type CopyPartRequest struct {
 // Copy reads CopyObject.
 func (r *Request) Copy() (CopyRequest, error) {
 	c := CopyRequest{CopyRequest: backends.CopyRequest{Key: r.Key}}
-	err := r.refuseHeaders("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
-	if err != nil {
-		return c, err
-	}
 	if err := r.refuseParameters(); err != nil {
 		return c, err
 	}
+	var err error
 	if c.SourceBucket, c.SourceKey, c.SourceVersionID, err = r.copySource(); err != nil {
 		return c, err
 	}
@@ -44,7 +41,7 @@ func (r *Request) Copy() (CopyRequest, error) {
 		return c, ErrorFor("InvalidRequest", "This copy request is illegal because it is trying to copy an object to "+
 			"itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 	}
-	if c.Header, err = r.objectHeader(copyHeaders); err != nil {
+	if c.Header, err = r.objectHeader(copyHeaders, conditionHeaders); err != nil {
 		return c, err
 	}
 	if !replace && first(r.Header, "Content-Type") == "" {

@@ -39,7 +39,7 @@ var formHeaders = headerSet{exact: []string{"Content-Encoding", "Content-Md5", "
 // ignored. A condition in a header of the request is NotImplemented, as S3 has
 // none for forms.
 func (r *Request) PostForm(httpReq *http.Request) (*PostForm, error) {
-	if err := r.refuseHeaders("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"); err != nil {
+	if err := r.refuseHeaders(conditionHeaders.exact...); err != nil {
 		return nil, err
 	}
 	kind, params, err := mime.ParseMediaType(httpReq.Header.Get("Content-Type"))

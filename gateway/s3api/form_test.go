@@ -144,7 +144,7 @@ func TestPostFormErrors(t *testing.T) {
 		"line break in an ACL":     {form("key", "k", "acl", "a\r\nB: c"), "InvalidArgument"},
 		"odd name of metadata":     {form("key", "k", "x-amz-meta-a b", "c"), "InvalidArgument"},
 		"too much metadata":        {form("key", "k", "x-amz-meta-a", strings.Repeat("x", MaxMetadata)), "MetadataTooLarge"},
-		"unknown condition":        {form("key", "k", "if-none-match", `"etag"`), "NotImplemented"},
+		"unknown condition":        {form("key", "k", "if-none-match", `"etag"`), ""},
 		"tags are no XML":          {form("key", "k", "tagging", "not-xml"), "MalformedXML"},
 		"tags of another document": {form("key", "k", "tagging", "<Tags/>"), "MalformedXML"},
 		"tag without a key":        {form("key", "k", "tagging", "<Tagging><TagSet><Tag><Value>a</Value></Tag></TagSet></Tagging>"), "MalformedXML"},

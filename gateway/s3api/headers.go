@@ -48,6 +48,8 @@ var (
 		"X-Amz-Bypass-Governance-Retention", "X-Amz-Mfa",
 		"X-Amz-If-Match-Last-Modified-Time", "X-Amz-If-Match-Size",
 	}}
+	// conditionHeaders are HTTP's conditions (RFC 9110, section 13.1).
+	conditionHeaders = headerSet{exact: []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"}}
 	// readHeaders go with a GET or HEAD.
 	readHeaders = headerSet{
 		exact:    []string{checksumMode},

@@ -2,6 +2,7 @@ package s3api
 
 import (
 	"io"
+	"net/http"
 
 	"sluice/backends"
 )
@@ -38,10 +39,11 @@ func (r *Request) UploadID() string { return r.Query.Get("uploadId") }
 // is answered as it is.
 func (r *Request) Complete(body io.Reader) (backends.CompleteRequest, error) {
 	c := backends.CompleteRequest{Key: r.Key, UploadID: r.UploadID(), Header: pick(r.Header, completeHeaders)}
-	var err error
-	if c.IfMatch, c.IfNoneMatch, err = r.writeConditions(); err != nil {
-		return c, err
+	if c.Header == nil {
+		c.Header = make(http.Header)
 	}
+	c.IfMatch, c.IfNoneMatch = r.writeConditions(c.Header)
+	var err error
 	c.Parts, err = readComplete(body)
 	return c, err
 }

@@ -112,13 +112,13 @@ func (r *Request) Put(body io.Reader, size int64) (backends.PutRequest, error) {
 	if err := r.refuseParameters(); err != nil {
 		return p, err
 	}
+	p.SHA256, p.ContentMD5 = payloadSHA256(r.Header), first(r.Header, "Content-Md5")
 	var err error
-	if p.IfMatch, p.IfNoneMatch, err = r.writeConditions(); err != nil {
+	if p.Header, err = r.objectHeader(); err != nil {
 		return p, err
 	}
-	p.SHA256, p.ContentMD5 = payloadSHA256(r.Header), first(r.Header, "Content-Md5")
-	p.Header, err = r.objectHeader()
-	return p, err
+	p.IfMatch, p.IfNoneMatch = r.writeConditions(p.Header)
+	return p, nil
 }
 
 // refuseParameters answers for what selects a version or a part of an object
@@ -156,45 +156,39 @@ func payloadSHA256(h http.Header) string {
 	return sum
 }
 
-// writeConditions reads the conditions S3 knows for writes: an entity tag to
-// replace, or "*" to create only. Every other is NotImplemented, as S3 says:
+// writeConditions reads the conditions of a write: one entity tag to replace, and "*"
+// to create only. Every other stays a header of h: S3 knows none there, other
+// servers know some, and it is the store's to judge or to refuse. Left out, it would
+// make an unconditional overwrite of a conditional one.
+//
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-func (r *Request) writeConditions() (ifMatch string, ifNoneMatch bool, err error) {
-	if err := r.refuseHeaders("If-Modified-Since", "If-Unmodified-Since"); err != nil {
-		return "", false, err
-	}
-	if none := strings.Join(r.Header["If-None-Match"], ","); none != "" {
-		if none != "*" {
-			return "", false, r.refuseHeaders("If-None-Match")
+func (r *Request) writeConditions(h http.Header) (ifMatch string, ifNoneMatch bool) {
+	for _, name := range conditionHeaders.exact {
+		value := strings.Join(r.Header[name], ",")
+		switch {
+		case value == "":
+		case name == "If-None-Match" && value == "*":
+			ifNoneMatch = true
+		case name == "If-Match" && value != "*" && !strings.ContainsRune(value, ',') && !strings.HasPrefix(value, "W/"):
+			ifMatch = unquote(strings.TrimSpace(value))
+		default:
+			h.Set(name, value)
 		}
-		if err := r.refuseHeaders("If-Match"); err != nil {
-			return "", false, err
-		}
-		return "", true, nil
 	}
-	ifMatch, err = r.ifMatch()
-	return ifMatch, false, err
-}
-
-// ifMatch reads the one strong entity tag that a mutation may ask for.
-func (r *Request) ifMatch() (string, error) {
-	tag := strings.Join(r.Header["If-Match"], ",")
-	if tag == "*" || strings.ContainsRune(tag, ',') || strings.HasPrefix(tag, "W/") {
-		return "", r.refuseHeaders("If-Match")
-	}
-	return unquote(strings.TrimSpace(tag)), nil
+	return ifMatch, ifNoneMatch
 }
 
 // Delete reads DeleteObject.
 func (r *Request) Delete() (backends.DeleteRequest, error) {
 	d := backends.DeleteRequest{Key: r.Key, Header: pick(r.Header, deleteHeaders)}
-	err := r.refuseHeaders("If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
-	if err != nil {
-		return d, err
+	if d.Header == nil {
+		d.Header = make(http.Header)
 	}
-	if d.IfMatch, err = r.ifMatch(); err != nil {
-		return d, err
+	d.IfMatch, _ = r.writeConditions(d.Header)
+	if none := strings.Join(r.Header["If-None-Match"], ","); none != "" {
+		d.Header.Set("If-None-Match", none) // "*" too: there is nothing to create
 	}
+	var err error
 	d.VersionID, err = r.versionID()
 	return d, err
 }

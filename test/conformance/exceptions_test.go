@@ -15,7 +15,6 @@ func because(list map[string]string, reason string, names ...string) {
 var exceptionsOnMinIO = map[string]string{}
 
 var exceptionsOfClient = map[string]string{
-	"testPutObjectPreconditionOnNonExistent": "S3's writes know If-None-Match of \"*\" alone; an entity tag there is not implemented",
 	"testGetObjectS3Zip":                     "MinIO's own extension: files within an archive are read as objects",
 }
 

@@ -183,9 +183,6 @@ var exceptions = []exception{
 	{"a checksum that is empty is none", `^200`, `^400 InvalidRequest`, func(st *step) bool {
 		return len(st.header["X-Amz-Checksum-Crc32"]) > 0 && st.header.Get("X-Amz-Checksum-Crc32") == ""
 	}},
-	{"a condition that S3 does not know for writes", ``, `^501`, func(st *step) bool {
-		return st.mutates() && (st.header.Get("If-Match") != "" || st.header.Get("If-None-Match") != "")
-	}},
 	{"MinIO ignores the conditions of a delete", `^204`, `^412`, func(st *step) bool { return st.header.Get("If-Match") != "" }},
 	{"what the request says is read before the object is looked for", ``, `^400( InvalidArgument| InvalidRequest)?$`, badParameter},
 	{"RFC 9110's conditions: lists, weak tags, whole seconds, 412 before 304", `^(200|206|304|412|416)`, `^(200|206|304|412|416)`, subtleCondition},
@@ -206,9 +203,6 @@ var exceptions = []exception{
 	}},
 	{"an object without bytes has no range", `^206`, `^200`, func(st *step) bool { return st.param("partNumber") == "1" }},
 	{"a preflight says whose page asks", `^200`, `^400 BadRequest`, func(st *step) bool { return st.method == http.MethodOptions }},
-	{"a condition that S3 does not know for writes", ``, `^501`, func(st *step) bool {
-		return st.mutates() && (st.header.Get("If-Modified-Since") != "" || st.header.Get("If-Unmodified-Since") != "")
-	}},
 	{"a condition is judged before the part", `^416`, `^(304|412)`, func(st *step) bool { return st.has("partNumber") }},
 	{"a body is read and checked before all else", `^501`, `^400 BadDigest`, op("put", "part")},
 	{"a marker that the gateway has not given out", `^(200|501)`, `^400 InvalidArgument`, func(st *step) bool { return st.param("upload-id-marker") != "" }},
