@@ -15,7 +15,7 @@ func because(list map[string]string, reason string, names ...string) {
 var exceptionsOnMinIO = map[string]string{}
 
 var exceptionsOfClient = map[string]string{
-	"testGetObjectS3Zip":                     "MinIO's own extension: files within an archive are read as objects",
+	"testGetObjectS3Zip": "MinIO's own extension: files within an archive are read as objects",
 }
 
 // exceptionsOnVersity: the suite was written for versitygw, and holds a server to

@@ -109,6 +109,10 @@ func (s *subresourceRig) objectTagging(t *testing.T) {
 			t.Errorf("%s still has %s", name, got)
 		}
 	}
+	attributes := ask{method: "GET", path: "/media/tagged?attributes", header: map[string]string{"X-Amz-Object-Attributes": "ETag,ObjectSize"}}
+	if got := s.must(t, 200, "", attributes); !strings.Contains(got.body, "<ObjectSize>7</ObjectSize>") || !strings.Contains(got.body, "<ETag>") {
+		t.Errorf("attributes: %v", got)
+	}
 	s.must(t, 400, "MalformedXML", ask{method: "PUT", path: "/media/tagged?tagging", body: "<Tagging><Tag"})
 	s.must(t, 404, "NoSuchKey", ask{method: "PUT", path: "/media/absent?tagging", body: tagging("red")})
 	s.must(t, 404, "NoSuchKey", ask{method: "GET", path: "/media/absent?tagging"})
