@@ -52,6 +52,10 @@ type Reader interface {
 	// With the method OPTIONS it asks what a browser asks before a request from
 	// another origin.
 	Subresource(ctx context.Context, r SubresourceRequest) (*SubresourceResult, error)
+
+	// Select runs a query over an object's content on the server
+	// (SelectObjectContent). The caller closes the answer's stream of events.
+	Select(ctx context.Context, r SubresourceRequest) (*SelectResult, error)
 }
 
 // Store is an object store's bucket.
@@ -293,4 +297,10 @@ type SubresourceResult struct {
 	Status int
 	Header http.Header // Content-Type, Last-Modified, Location, Vary, Access-Control-* and X-Amz-*
 	Body   []byte
+}
+
+// SelectResult is the answer to a query, as it comes.
+type SelectResult struct {
+	Header http.Header // as in SubresourceResult
+	Events io.ReadCloser
 }

@@ -187,6 +187,9 @@ func (g *Gateway) dispatch(c *call) error {
 	case s3api.DeleteObjects:
 		return c.deleteObjects()
 
+	case s3api.SelectObjectContent:
+		return c.selectContent()
+
 	case s3api.CreateMultipartUpload:
 		return c.createUpload()
 	case s3api.UploadPart:

@@ -224,6 +224,38 @@ func (c *call) deleteObject() error {
 	return nil
 }
 
+// selectContent passes a query on, and its answer as it comes: between records a
+// store says that it is still at work.
+func (c *call) selectContent() error {
+	r, err := c.Subresource(c.r.Method, c.body)
+	if err != nil {
+		return err
+	}
+	result, err := c.bucket.Select(c.r.Context(), r)
+	if err != nil {
+		return err
+	}
+	defer result.Events.Close()
+	s3api.WriteSelect(c.w, result)
+	flush := http.NewResponseController(c.w)
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := result.Events.Read(buf)
+		if _, gone := c.w.Write(buf[:n]); gone != nil {
+			return nil
+		}
+		_ = flush.Flush() // without a Flusher the client waits for the end
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil && c.r.Context().Err() == nil:
+			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+		case err != nil:
+			return nil
+		}
+	}
+}
+
 func (c *call) deleteObjects() error {
 	r, err := c.DeleteMany(c.body)
 	if err != nil {

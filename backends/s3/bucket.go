@@ -82,15 +82,21 @@ func (s *Store) subresource(ctx context.Context, r backends.SubresourceRequest, 
 	if err != nil || len(body) > maxXML {
 		return nil, s.fail(req, fmt.Errorf("the answer of %d bytes is not whole or too long: %w", len(body), err), mutation)
 	}
-	result := &backends.SubresourceResult{Status: resp.StatusCode, Header: resultHeader(resp), Body: renamed(body, s.bucket, r.Bucket)}
+	result := &backends.SubresourceResult{Status: resp.StatusCode, Header: documentHeader(resp), Body: renamed(body, s.bucket, r.Bucket)}
+	return result, nil
+}
+
+// documentHeader picks what an answer says of the document in it.
+func documentHeader(resp *http.Response) http.Header {
+	h := resultHeader(resp)
 	for name, values := range resp.Header {
 		switch {
 		case name == "Content-Type", name == "Last-Modified", name == "Location", name == "Vary",
 			strings.HasPrefix(name, "Access-Control-"):
-			result.Header[name] = values
+			h[name] = values
 		}
 	}
-	return result, nil
+	return h
 }
 
 // knows asks for a bucket's document that is to be removed. A store that does not
@@ -108,6 +114,17 @@ func (s *Store) knows(ctx context.Context, r backends.SubresourceRequest) error 
 		}
 	}
 	return nil // it has one, or says why not in words of its own
+}
+
+// Select runs a query over an object's content.
+func (s *Store) Select(ctx context.Context, r backends.SubresourceRequest) (*backends.SelectResult, error) {
+	req := &request{op: r.Op, method: r.Method, key: r.Key, query: r.Query, header: r.Header}
+	req.withDocument(r.Body)
+	resp, err := s.do(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return &backends.SelectResult{Header: documentHeader(resp), Events: resp.Body}, nil
 }
 
 // renamed is a document that names one bucket where it named another: in the

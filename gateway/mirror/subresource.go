@@ -25,6 +25,20 @@ func (b *Bucket) Subresource(ctx context.Context, r backends.SubresourceRequest)
 	}
 }
 
+// Select runs a query over an object of the primary's.
+func (b *Bucket) Select(ctx context.Context, r backends.SubresourceRequest) (*backends.SelectResult, error) {
+	for {
+		v := b.view()
+		result, err := v.primary.Select(ctx, r)
+		if b.current(v) {
+			return result, err
+		}
+		if err == nil {
+			result.Events.Close()
+		}
+	}
+}
+
 // ChangeSubresource sets or removes it on both stores. What the secondary can not
 // have is left out and noted (Missed).
 //

@@ -35,6 +35,7 @@ const (
 	AbortMultipartUpload    Op = "AbortMultipartUpload"
 	ListParts               Op = "ListParts"
 	ListObjectVersions      Op = "ListObjectVersions"
+	SelectObjectContent     Op = "SelectObjectContent"
 	PutBucketVersioning     Op = "PutBucketVersioning"
 	PutBucketCors           Op = "PutBucketCors"
 	DeleteBucketCors        Op = "DeleteBucketCors"
@@ -46,7 +47,7 @@ const (
 // a document, or belong to one provider alone.
 var unimplemented = []Op{
 	"AppendObject", "CreateSession", "GetBucketAbac", "GetObjectTorrent", "ListenBucketNotification", "PutBucketAbac",
-	"RenameObject", "RestoreObject", "SelectObjectContent", "UpdateObjectEncryption",
+	"RenameObject", "RestoreObject", "UpdateObjectEncryption",
 	"CreateBucketMetadataConfiguration", "CreateBucketMetadataTableConfiguration",
 	"DeleteBucketMetadataConfiguration", "DeleteBucketMetadataTableConfiguration",
 	"GetBucketMetadataConfiguration", "GetBucketMetadataTableConfiguration",
@@ -63,7 +64,7 @@ func (o Op) Implemented() bool { return !slices.Contains(unimplemented, o) }
 func (o Op) Mutation() bool {
 	name := string(o)
 	return !strings.HasPrefix(name, "Get") && !strings.HasPrefix(name, "Head") &&
-		!strings.HasPrefix(name, "List") && name != "SelectObjectContent"
+		!strings.HasPrefix(name, "List") && o != SelectObjectContent
 }
 
 // methods names the operations of one sub-resource; "" is MethodNotAllowed.
@@ -132,7 +133,7 @@ var objectOperations = resource{
 	"renameObject": {Put: "RenameObject"},
 	"restore":      {Post: "RestoreObject"},
 	"retention":    {Get: "GetObjectRetention", Put: "PutObjectRetention"},
-	"select":       {Post: "SelectObjectContent"},
+	"select":       {Post: SelectObjectContent},
 	"tagging":      {Get: "GetObjectTagging", Put: "PutObjectTagging", Delete: "DeleteObjectTagging"},
 	"torrent":      {Get: "GetObjectTorrent"},
 }

@@ -54,6 +54,13 @@ func (r *Request) Subresource(method string, body io.Reader) (backends.Subresour
 	return s, nil
 }
 
+// WriteSelect begins the answer to SelectObjectContent; the caller copies the events
+// behind it.
+func WriteSelect(w http.ResponseWriter, s *backends.SelectResult) {
+	setAll(w.Header(), s.Header)
+	w.WriteHeader(http.StatusOK)
+}
+
 // WriteSubresource passes a store's answer on.
 func WriteSubresource(w http.ResponseWriter, s *backends.SubresourceResult) {
 	setAll(w.Header(), s.Header)

@@ -88,6 +88,7 @@ func TestSubresource(t *testing.T) {
 	t.Run("retention", s.retention)
 	t.Run("legal hold", s.legalHold)
 	t.Run("lock at PUT", s.lockAtPut)
+	t.Run("select", s.selectContent)
 	t.Run("lock while the secondary is down", s.lockLater)
 	t.Run("secondary down", s.secondaryDown)
 	t.Run("versions", s.versions) // last: a bucket stays versioned
@@ -121,6 +122,23 @@ func (s *subresourceRig) objectTagging(t *testing.T) {
 	s.bothHave(t, "old new", "at-once", "tagging", "<Value>green</Value>")
 	s.bothHave(t, "old new", "at-once", "tagging", "<Value>a b</Value>")
 	s.holds(t, "media", map[string]string{"tagged": "content", "at-once": "content"})
+}
+
+// selectContent: a query is the primary's to answer.
+func (s *subresourceRig) selectContent(t *testing.T) {
+	s.put(t, "/media/table.csv", "name,size\nshark,12\nwhale,30\n")
+	query := func(expression string) ask {
+		return ask{method: "POST", path: "/media/table.csv?select&select-type=2", body: "<SelectObjectContentRequest><Expression>" + expression +
+			"</Expression><ExpressionType>SQL</ExpressionType><InputSerialization><CSV><FileHeaderInfo>USE</FileHeaderInfo></CSV></InputSerialization>" +
+			"<OutputSerialization><CSV/></OutputSerialization></SelectObjectContentRequest>"}
+	}
+	got := s.must(t, 200, "", query("SELECT s.name FROM S3Object s WHERE CAST(s.size AS INT) &gt; 20"))
+	if !strings.Contains(got.body, "whale") || strings.Contains(got.body, "shark") {
+		t.Errorf("got %q", got.body)
+	}
+	if got := s.do(t, query("SELECT nonsense")); got.status != 400 {
+		t.Errorf("nonsense: %v", got)
+	}
 }
 
 // bucketDocuments: what was set is read, from both stores, and goes again.
