@@ -222,14 +222,16 @@ func (b *Bucket) ListParts(ctx context.Context, r backends.ListPartsRequest) (*b
 func (b *Bucket) ListUploads(ctx context.Context, r backends.ListUploadsRequest) (*backends.UploadsPage, error) {
 	v := b.view()
 	if r.UploadIDMarker != "" {
-		ids, err := b.openUpload(v, "ListMultipartUploads", r.KeyMarker, r.UploadIDMarker)
-		if err != nil {
+		// A marker is a place in the listing and opens nothing: it need not be
+		// the id of the very key beside it.
+		ids, _, _, ok := decodeUpload(r.UploadIDMarker)
+		if !ok {
 			return nil, &backends.Error{
 				Store: "sluice", Op: "ListMultipartUploads", Kind: backends.ErrInvalid, Status: http.StatusBadRequest,
 				Code: "InvalidArgument", Message: "Invalid uploadId marker",
 			}
 		}
-		r.UploadIDMarker = ids[primary]
+		r.UploadIDMarker = ids.sides(v, b)[primary]
 	}
 	page, err := v.primary.ListUploads(ctx, r)
 	if err != nil {
@@ -244,12 +246,7 @@ func (b *Bucket) ListUploads(ctx context.Context, r backends.ListUploadsRequest)
 	}
 	page.Uploads = kept
 	if page.NextUploadIDMarker != "" {
-		id := b.listedID(v, page.NextKeyMarker, page.NextUploadIDMarker)
-		if _, err := b.openUpload(v, "", page.NextKeyMarker, id); err != nil && page.NextKeyMarker != "" {
-			// The marker is a common prefix, the id one of an upload behind it.
-			id = b.sealUpload(page.NextKeyMarker, b.pair(v, page.NextUploadIDMarker, ""))
-		}
-		page.NextUploadIDMarker = id
+		page.NextUploadIDMarker = b.listedID(v, page.NextKeyMarker, page.NextUploadIDMarker)
 	}
 	return page, nil
 }

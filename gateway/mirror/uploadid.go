@@ -56,26 +56,40 @@ func (b *Bucket) openUpload(v view, op, key, id string) ([2]string, error) {
 	none := &backends.Error{
 		Store: "sluice", Op: op, Key: key, Kind: backends.ErrNoUpload, Status: 404, Code: "NoSuchUpload",
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(id)
-	if err != nil || len(raw) < 2+macLength || raw[0] != uploadVersion {
-		return [2]string{}, none
-	}
-	raw, mac := raw[:len(raw)-macLength], raw[len(raw)-macLength:]
+	ids, raw, mac, ok := decodeUpload(id)
 	valid := false
 	for _, secret := range b.o.UploadKeys {
-		valid = valid || hmac.Equal(mac, b.uploadMAC(secret, key, raw))
+		valid = valid || ok && hmac.Equal(mac, b.uploadMAC(secret, key, raw))
 	}
-	n, size := binary.Uvarint(raw[1:])
-	if !valid || size <= 0 || n > uint64(len(raw)-1-size) {
+	if !valid {
 		return [2]string{}, none
 	}
+	sides := ids.sides(v, b)
+	if sides[primary] == "" {
+		return sides, none
+	}
+	return sides, nil
+}
+
+// decodeUpload takes an id apart, without a look at its MAC.
+func decodeUpload(id string) (ids uploadIDs, raw, mac []byte, ok bool) {
+	all, err := base64.RawURLEncoding.DecodeString(id)
+	if err != nil || len(all) < 2+macLength || all[0] != uploadVersion {
+		return uploadIDs{}, nil, nil, false
+	}
+	raw, mac = all[:len(all)-macLength], all[len(all)-macLength:]
+	n, size := binary.Uvarint(raw[1:])
+	if size <= 0 || n > uint64(len(raw)-1-size) {
+		return uploadIDs{}, nil, nil, false
+	}
 	rest := raw[1+size:]
-	ids := [2]string{string(rest[:n]), string(rest[n:])}
-	if v.primary != b.old {
-		ids[0], ids[1] = ids[1], ids[0]
+	return uploadIDs{old: string(rest[:n]), new: string(rest[n:])}, raw, mac, true
+}
+
+// sides orders the ids by what the stores are in the view.
+func (ids uploadIDs) sides(v view, b *Bucket) [2]string {
+	if v.primary == b.old {
+		return [2]string{primary: ids.old, secondary: ids.new}
 	}
-	if ids[primary] == "" {
-		return ids, none
-	}
-	return ids, nil
+	return [2]string{primary: ids.new, secondary: ids.old}
 }

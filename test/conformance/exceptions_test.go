@@ -143,9 +143,6 @@ var exceptionsOnVersity = func() map[string]string {
 		"UnsignedStreamingPayloadTrailer_not_allowed",
 		"UploadPart_checksum_algorithm_mistmatch_on_initialization_with_value",
 	)
-	because(list, "a marker within a common prefix is sealed for the prefix: it is good for the next page, and not the id of the upload",
-		"ListMultipartUploads_delimiter_truncated",
-	)
 	because(list, "S3 has the header for directory buckets alone",
 		"AbortMultipartUpload_if_match_initiated_time",
 	)

@@ -15,6 +15,10 @@ import (
 
 // versitygw's suite is in its program: each case is a command of its own.
 
+// byChance is a case that passes or fails on versitygw itself by the order in which
+// random upload ids come out.
+const byChance = "ListMultipartUploads_keyMarker_not_from_list"
+
 // elsewhere are cases of what is no S3: versitygw's own accounts, its website
 // server and its file systems.
 var elsewhere = regexp.MustCompile(`^(IAM|S3IAM|STS|[Ss]coutfs)`)
@@ -29,7 +33,7 @@ func versityCases(t *testing.T, tool string) []string {
 	var names []string
 	for line := range strings.Lines(string(out)) {
 		name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if strings.HasSuffix(rest, " integration test") && !elsewhere.MatchString(name) {
+		if strings.HasSuffix(rest, " integration test") && !elsewhere.MatchString(name) && name != byChance {
 			names = append(names, name)
 		}
 	}
