@@ -86,6 +86,13 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Err}
 }
 
+// Unsupported tells whether a store refused because it does not know, or does not
+// allow, what was asked: asking again will not help. A denial counts: what can not be
+// used is not there.
+func Unsupported(err error) bool {
+	return errors.Is(err, ErrNotSupported) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrDenied)
+}
+
 // Unknown tells whether a mutation that returned err may have changed the store,
 // or may still change it. It is true for every error that does not say otherwise:
 // guessing "no effect" is how acknowledged writes get lost.

@@ -57,10 +57,9 @@ func Probe(ctx context.Context, s Store) (Profile, error) {
 	return p, nil
 }
 
-// unlessUnsupported drops the error of a store that does not know what was asked. A
-// denial counts: what can not be used is not there.
+// unlessUnsupported drops the error of a store that can not do what was asked.
 func unlessUnsupported(err error) error {
-	if errors.Is(err, ErrNotSupported) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrDenied) {
+	if Unsupported(err) {
 		return nil
 	}
 	return err

@@ -79,7 +79,8 @@ type Store interface {
 	Delete(ctx context.Context, r DeleteRequest) (*DeleteResult, error)
 
 	// DeleteMany removes up to 1,000 objects or versions in one request. It
-	// answers one entry for each, in the order asked, with its own error; an
+	// answers one entry for each, in the order asked (one that is named twice is
+	// removed once, and answered twice), with its own error; an
 	// error of the call itself says nothing about any of them.
 	DeleteMany(ctx context.Context, r DeleteManyRequest) ([]DeleteResult, error)
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/backends"
+	"sluice/gateway/config"
 	"sluice/gateway/s3api"
 )
 
@@ -77,7 +78,7 @@ func (g *Gateway) listBuckets(c *call) error {
 		return err
 	}
 	created := make(map[string]time.Time)
-	if any, ok := g.config.Buckets[wildcard]; ok {
+	if any, ok := g.config.Buckets[config.Wildcard]; ok {
 		found, err := g.stores[any.Old].ListBuckets(c.r.Context())
 		if err != nil {
 			return err
@@ -87,7 +88,7 @@ func (g *Gateway) listBuckets(c *call) error {
 		}
 	}
 	for name := range g.config.Buckets {
-		if name != wildcard {
+		if name != config.Wildcard {
 			created[name] = time.Unix(0, 0).UTC()
 		}
 	}

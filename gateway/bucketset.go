@@ -13,10 +13,6 @@ import (
 	"sluice/gateway/s3api"
 )
 
-// wildcard is the name in the configuration that stands for every bucket it does
-// not name.
-const wildcard = "*"
-
 // maxOpen bounds the buckets of the wildcard that are open at once.
 const maxOpen = 10_000
 

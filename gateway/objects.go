@@ -269,32 +269,27 @@ func (c *call) deleteObjects() error {
 	return nil
 }
 
-// deleteMany deletes what the client may delete, each once, and answers for all
-// that was asked.
+// deleteMany deletes what the client may delete, and answers for all that was asked.
 func (c *call) deleteMany(r backends.DeleteManyRequest) ([]backends.DeleteResult, error) {
-	place := make(map[backends.ObjectVersion]int, len(r.Objects)) // among the allowed
-	allowed := r
-	allowed.Objects = nil
-	for _, o := range r.Objects {
-		if _, seen := place[o]; !seen && c.rights.mayUse(o.Key) {
-			place[o] = len(allowed.Objects)
-			allowed.Objects = append(allowed.Objects, o)
-		}
-	}
-	var done []backends.DeleteResult
-	if len(allowed.Objects) > 0 {
-		var err error
-		if done, err = c.bucket.DeleteMany(c.r.Context(), allowed); err != nil {
-			return nil, err
-		}
-	}
 	results := make([]backends.DeleteResult, len(r.Objects))
+	allowed := backends.DeleteManyRequest{Header: r.Header}
+	var places []int // of the allowed, in r.Objects
 	for i, o := range r.Objects {
-		if j, ok := place[o]; ok {
-			results[i] = done[j]
+		if c.rights.mayUse(o.Key) {
+			allowed.Objects, places = append(allowed.Objects, o), append(places, i)
 		} else {
 			results[i] = backends.DeleteResult{Key: o.Key, Err: s3api.ErrorFor("AccessDenied", "")}
 		}
+	}
+	if len(places) == 0 {
+		return results, nil
+	}
+	done, err := c.bucket.DeleteMany(c.r.Context(), allowed)
+	if err != nil {
+		return nil, err
+	}
+	for i, place := range places {
+		results[place] = done[i]
 	}
 	return results, nil
 }

@@ -96,7 +96,7 @@ func (g *Gateway) openBuckets(ctx context.Context) error {
 		g.stores[name] = &store{Store: opened}
 	}
 	for name, b := range g.config.Buckets {
-		if name == wildcard {
+		if name == config.Wildcard {
 			g.buckets.find = g.findBucket
 			continue
 		}

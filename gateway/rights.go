@@ -27,7 +27,7 @@ func (g *Gateway) rightsOf(who *sigv4.Identity, bucket string) rights {
 	if who.Anonymous {
 		b, named := g.config.Buckets[bucket]
 		if !named {
-			b = g.config.Buckets[wildcard]
+			b = g.config.Buckets[config.Wildcard]
 		}
 		return rights{none: b.Anonymous != config.AnonymousRead, readOnly: true, objects: true}
 	}

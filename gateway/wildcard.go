@@ -25,7 +25,7 @@ func (g *Gateway) createBucket(c *call) error {
 	if err != nil {
 		return err
 	}
-	any, ok := g.config.Buckets[wildcard]
+	any, ok := g.config.Buckets[config.Wildcard]
 	_, named := g.config.Buckets[c.Bucket]
 	switch {
 	case named:
@@ -86,7 +86,7 @@ func (g *Gateway) findBucket(ctx context.Context, name string) (*mirror.Bucket, 
 	life := g.buckets.lifeOf(name)
 	life.Lock()
 	defer life.Unlock()
-	any := g.config.Buckets[wildcard]
+	any := g.config.Buckets[config.Wildcard]
 	if err := exists(ctx, g.bucket(any.Old, name)); err != nil {
 		return nil, err
 	}

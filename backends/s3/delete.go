@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
-	"maps"
 	"net/http"
 	"net/url"
 	"unicode/utf8"
@@ -17,10 +16,7 @@ import (
 func (s *Store) Delete(ctx context.Context, r backends.DeleteRequest) (*backends.DeleteResult, error) {
 	req := &request{
 		op: "DeleteObject", method: http.MethodDelete, key: r.Key, mutation: true,
-		query: make(url.Values), header: maps.Clone(r.Header),
-	}
-	if req.header == nil {
-		req.header = make(http.Header)
+		query: make(url.Values), header: cloned(r.Header),
 	}
 	if r.VersionID != "" {
 		req.query.Set("versionId", r.VersionID)

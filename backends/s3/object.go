@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -65,10 +64,7 @@ func (s *Store) Head(ctx context.Context, r backends.GetRequest) (*backends.Info
 }
 
 func readRequest(op, method string, r backends.GetRequest) *request {
-	req := &request{op: op, method: method, key: r.Key, query: make(url.Values), header: maps.Clone(r.Header)}
-	if req.header == nil {
-		req.header = make(http.Header)
-	}
+	req := &request{op: op, method: method, key: r.Key, query: make(url.Values), header: cloned(r.Header)}
 	if r.VersionID != "" {
 		req.query.Set("versionId", r.VersionID)
 	}
@@ -196,10 +192,7 @@ func (s *Store) put(ctx context.Context, req *request) (*backends.PutResult, err
 }
 
 func bodyHeader(h http.Header, contentMD5 string) http.Header {
-	h = maps.Clone(h)
-	if h == nil {
-		h = make(http.Header)
-	}
+	h = cloned(h)
 	if contentMD5 != "" {
 		h.Set("Content-Md5", contentMD5)
 	}
@@ -228,7 +221,7 @@ func resultHeader(resp *http.Response) http.Header {
 
 // Copy copies an object on the server.
 func (s *Store) Copy(ctx context.Context, r backends.CopyRequest) (*backends.CopyResult, error) {
-	req := &request{op: "CopyObject", method: http.MethodPut, key: r.Key, mutation: true, header: maps.Clone(r.Header)}
+	req := &request{op: "CopyObject", method: http.MethodPut, key: r.Key, mutation: true, header: cloned(r.Header)}
 	return s.copy(ctx, req, r.Source, r.SourceKey, r.SourceVersionID, "CopyObjectResult")
 }
 
@@ -251,9 +244,6 @@ func (s *Store) copy(
 			}
 		}
 		bucket = other.bucket
-	}
-	if req.header == nil {
-		req.header = make(http.Header)
 	}
 	source := encodePath("/" + bucket + "/" + sourceKey)
 	if version != "" {

@@ -91,12 +91,9 @@ func (s *Store) build(ctx context.Context, r *request) (*http.Request, *counting
 		RawQuery: strings.ReplaceAll(r.query.Encode(), "+", "%20"),
 	}
 	req := (&http.Request{
-		Method: r.method, URL: u, Host: host, Header: maps.Clone(r.header),
+		Method: r.method, URL: u, Host: host, Header: cloned(r.header),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: r.size,
 	}).WithContext(ctx)
-	if req.Header == nil {
-		req.Header = make(http.Header)
-	}
 	var sent *countingBody
 	switch {
 	case r.size > 0:
@@ -123,6 +120,14 @@ func (s *Store) build(ctx context.Context, r *request) (*http.Request, *counting
 		return s.signChunked(req, keys, nil), sent, nil
 	}
 	return signer.SignV4(*req, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, s.region), sent, nil
+}
+
+// cloned is a copy of a header, to be changed.
+func cloned(h http.Header) http.Header {
+	if h == nil {
+		return make(http.Header)
+	}
+	return maps.Clone(h)
 }
 
 // encodePath percent-encodes every byte of a path that RFC 3986 does not leave
@@ -224,10 +229,7 @@ func (r *request) withXML(v any) error {
 func (r *request) withDocument(raw []byte) {
 	sum, md := sha256.Sum256(raw), md5.Sum(raw)
 	r.body, r.size, r.sha256 = bytes.NewReader(raw), int64(len(raw)), hex.EncodeToString(sum[:])
-	r.header = maps.Clone(r.header)
-	if r.header == nil {
-		r.header = make(http.Header)
-	}
+	r.header = cloned(r.header)
 	r.header.Set("Content-Md5", base64.StdEncoding.EncodeToString(md[:]))
 }
 

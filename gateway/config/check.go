@@ -52,7 +52,7 @@ func (c *Config) check() error {
 		}
 		oneOf(path+".anonymous", b.Anonymous, "", AnonymousRead)
 		for _, store := range []string{b.Old, b.New} {
-			if bucket := c.Stores[store].Bucket; name == "*" && bucket != "" {
+			if bucket := c.Stores[store].Bucket; name == Wildcard && bucket != "" {
 				bad(path, "stores.%s.bucket is %q, but \"*\" stands for many buckets: leave it out", store, bucket)
 			}
 		}
@@ -63,7 +63,7 @@ func (c *Config) check() error {
 			bad(path, "access_key_id and secret_access_key are required")
 		}
 		for _, b := range k.Buckets {
-			if _, any := c.Buckets["*"]; any {
+			if _, any := c.Buckets[Wildcard]; any {
 				continue
 			}
 			if _, ok := c.Buckets[b]; !ok {

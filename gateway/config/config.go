@@ -73,6 +73,9 @@ type Bucket struct {
 	Anonymous string `yaml:"anonymous"`
 }
 
+// Wildcard is the name of a mapping that stands for every bucket without one.
+const Wildcard = "*"
+
 // AnonymousRead opens a bucket's objects to everyone.
 const AnonymousRead = "read"
 

@@ -26,10 +26,10 @@ func (b *Bucket) Backfill(ctx context.Context, key string) error {
 	if err := in.Durable(ctx); err != nil {
 		return err
 	}
-	if info, err := headOrAbsent(ctx, v.secondary, key); err != nil || info != nil {
+	if info, err := v.headOrAbsent(ctx, secondary, key); err != nil || info != nil {
 		return err
 	}
-	info, err := headOrAbsent(ctx, v.primary, key)
+	info, err := v.headOrAbsent(ctx, primary, key)
 	if err != nil || info == nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (t *tee) finish() {
 	if !t.v.profile[secondary].ConditionalCreate {
 		// Without a conditional create, what new got meanwhile is looked for
 		// under the intent.
-		if info, err := headOrAbsent(ctx, t.v.secondary, t.info.Key); err != nil || info != nil {
+		if info, err := t.v.headOrAbsent(ctx, secondary, t.info.Key); err != nil || info != nil {
 			t.abort(errTeeGivenUp)
 			return
 		}

@@ -142,6 +142,13 @@ func (b *Bucket) view() view {
 	return v
 }
 
+func (v view) store(s side) backends.Store {
+	if s == primary {
+		return v.primary
+	}
+	return v.secondary
+}
+
 // current tells whether the phase is still the one the view was taken in.
 func (b *Bucket) current(v view) bool { return b.phase.Load().Epoch == v.phase.Epoch }
 

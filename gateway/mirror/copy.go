@@ -29,11 +29,12 @@ func copyObject(ctx context.Context, v view, info *backends.Info, create bool) e
 	if class := info.Header.Get(storageClass); class != "" && class != "STANDARD" {
 		h.Set(storageClass, class)
 	}
-	err = copyWith(ctx, v, info, h, create)
+	sum := sumOf(v, info)
+	err = copyWith(ctx, v, info, h, sum, create)
 	var e *backends.Error
 	if errors.As(err, &e) && e.Code == "InvalidStorageClass" && h.Get(storageClass) != "" {
 		h.Del(storageClass) // classes are each provider's own
-		err = copyWith(ctx, v, info, h, create)
+		err = copyWith(ctx, v, info, h, sum, create)
 	}
 	return err
 }
@@ -42,11 +43,7 @@ const storageClass = "X-Amz-Storage-Class"
 
 // copyWith copies an object under the headers, in the first way that both stores
 // can.
-func copyWith(ctx context.Context, v view, info *backends.Info, h http.Header, create bool) error {
-	sum, err := sumOf(ctx, v, info)
-	if err != nil {
-		return notApplied(err)
-	}
+func copyWith(ctx context.Context, v view, info *backends.Info, h http.Header, sum checksum, create bool) error {
 	c := &partCopy{v: v, info: info, header: h, sum: sum, create: create}
 	if n := partsOf(info.ETag); n > 1 {
 		if err := c.run(ctx, c.originals(n)); !refused(err) {
@@ -123,9 +120,10 @@ func notApplied(err error) error {
 	return &known
 }
 
-// headOrAbsent is Head, with nil for an object that is proven absent.
-func headOrAbsent(ctx context.Context, s backends.Reader, key string) (*backends.Info, error) {
-	info, err := s.Head(ctx, backends.GetRequest{Key: key})
+// headOrAbsent describes a store's own object, its checksums too where it has them;
+// nil for an object that is proven absent.
+func (v view) headOrAbsent(ctx context.Context, s side, key string) (*backends.Info, error) {
+	info, err := v.store(s).Head(ctx, backends.GetRequest{Key: key, Header: v.header(s, withSums())})
 	if errors.Is(err, backends.ErrNotFound) {
 		return nil, nil
 	}
@@ -212,11 +210,11 @@ func sameContent(ctx context.Context, p, s backends.Reader, pi, si *backends.Inf
 // backends.Unknown tells of an error whether the secondary may still change.
 func (b *Bucket) Reconcile(ctx context.Context, key string) (changed bool, err error) {
 	v := b.view()
-	p, err := headOrAbsent(ctx, v.primary, key)
+	p, err := v.headOrAbsent(ctx, primary, key)
 	if err != nil {
 		return false, err
 	}
-	s, err := headOrAbsent(ctx, v.secondary, key)
+	s, err := v.headOrAbsent(ctx, secondary, key)
 	b.turned(b.circuit.count(err), err) // writes learn of it, too
 	if err != nil {
 		return false, err

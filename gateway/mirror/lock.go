@@ -3,7 +3,6 @@ package mirror
 import (
 	"context"
 	"encoding/xml"
-	"errors"
 	"net/http"
 	"net/url"
 
@@ -59,7 +58,7 @@ func (b *Bucket) setLock(ctx context.Context, s backends.Store, key, op, sub str
 		Op: op, Method: http.MethodPut, Key: key, Query: url.Values{sub: {""}}, Body: raw,
 		Header: http.Header{"X-Amz-Bypass-Governance-Retention": {"true"}},
 	})
-	if errors.Is(err, backends.ErrNotSupported) || errors.Is(err, backends.ErrInvalid) || errors.Is(err, backends.ErrDenied) {
+	if backends.Unsupported(err) {
 		b.missed.note(b.log, op, err)
 		return nil
 	}

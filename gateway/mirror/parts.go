@@ -75,16 +75,13 @@ func anySum(h http.Header) checksum {
 	return checksum{}
 }
 
-// sumOf asks the primary for an object's checksum, if the secondary takes them.
-func sumOf(ctx context.Context, v view, info *backends.Info) (checksum, error) {
+// sumOf is the checksum that a copy of the primary's object gets, where both stores have
+// them.
+func sumOf(v view, info *backends.Info) checksum {
 	if !v.profile[primary].Checksums || !v.profile[secondary].Checksums {
-		return checksum{}, nil
+		return checksum{}
 	}
-	again, err := v.primary.Head(ctx, backends.GetRequest{Key: info.Key, IfMatch: info.ETag, Header: withSums(nil)})
-	if err != nil {
-		return checksum{}, err
-	}
-	return anySum(again.Header), nil
+	return anySum(info.Header)
 }
 
 // errNoParts: the store does not give out an object's single parts, or not their
@@ -157,7 +154,7 @@ func (c *partCopy) opening() http.Header {
 func (c *partCopy) copyPart(ctx context.Context, uploadID string, number int, piece backends.GetRequest) (backends.CompletedPart, error) {
 	piece.Key, piece.IfMatch = c.info.Key, c.info.ETag
 	if c.sum.name != "" {
-		piece.Header = withSums(nil)
+		piece.Header = withSums()
 	}
 	o, err := c.v.primary.Get(ctx, piece)
 	if err != nil {

@@ -53,16 +53,15 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, head bool) (*b
 			return o, Served{Cache: true, Age: time.Since(e.Stored)}, err
 		}
 	}
-	if plain && !head && r.Range == "" && r.Header == nil {
-		// The cache and a copy made of the read want the checksums.
-		r.Header = withSums(nil)
-		o, served, err := b.readStores(ctx, v, st, r, head, plain)
-		if err == nil {
-			o.Info = withoutChecksums(o.Info)
-		}
-		return o, served, err
+	unasked := plain && !head && r.Range == "" && r.Header == nil
+	if unasked {
+		r.Header = withSums() // the cache, and a copy made of the read, want them
 	}
-	return b.readStores(ctx, v, st, r, head, plain)
+	o, served, err := b.readStores(ctx, v, st, r, head, plain)
+	if unasked && err == nil {
+		o.Info = withoutChecksums(o.Info)
+	}
+	return o, served, err
 }
 
 // readStores asks new, if it may answer, then the primary.
@@ -143,15 +142,8 @@ func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, p
 
 const checksumMode = "X-Amz-Checksum-Mode"
 
-// withSums asks for checksums, too.
-func withSums(h http.Header) http.Header {
-	h = maps.Clone(h)
-	if h == nil {
-		h = make(http.Header)
-	}
-	h.Set(checksumMode, "ENABLED")
-	return h
-}
+// withSums is the header of a read that asks for checksums, too.
+func withSums() http.Header { return http.Header{checksumMode: {"ENABLED"}} }
 
 // secondaryMayAnswer: only for a clean key, on a proven baseline, and only what
 // is the same on both stores (version ids are not, nor are ETags of other kinds).
@@ -204,10 +196,7 @@ func (c *cancelBody) Close() error {
 
 // open reads an object, or its headers, with the origin of a copy put back.
 func (v view) open(ctx context.Context, from side, r backends.GetRequest, head bool) (*backends.Object, error) {
-	s := v.primary
-	if from == secondary {
-		s = v.secondary
-	}
+	s := v.store(from)
 	r.Header = v.header(from, r.Header)
 	if head {
 		info, err := s.Head(ctx, r)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 
 	"sluice/backends"
@@ -16,13 +15,7 @@ import (
 // the primary has it.
 func (b *Bucket) Subresource(ctx context.Context, r backends.SubresourceRequest) (*backends.SubresourceResult, error) {
 	r.Bucket = b.Name
-	for {
-		v := b.view()
-		result, err := v.primary.Subresource(ctx, r)
-		if b.current(v) {
-			return result, err
-		}
-	}
+	return ofPrimary(b, func(s backends.Store) (*backends.SubresourceResult, error) { return s.Subresource(ctx, r) })
 }
 
 // Select runs a query over an object of the primary's.
@@ -118,23 +111,5 @@ func (m *missed) note(log *slog.Logger, op string, err error) {
 	if m.ops[op] != err.Error() {
 		m.ops[op] = err.Error()
 		log.Warn("the secondary store did not take an operation: it took effect on the primary alone", "operation", op, "error", err)
-	}
-}
-
-// ListVersions answers a page of the primary's versions, without Sluice's own
-// objects.
-func (b *Bucket) ListVersions(ctx context.Context, r backends.ListVersionsRequest) (*backends.VersionsPage, error) {
-	for {
-		v := b.view()
-		page, err := v.primary.ListVersions(ctx, r)
-		if !b.current(v) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		page.Versions = slices.DeleteFunc(page.Versions, func(o backends.Version) bool { return IsReserved(o.Key) })
-		page.Prefixes = slices.DeleteFunc(page.Prefixes, IsReserved)
-		return page, nil
 	}
 }

@@ -18,12 +18,17 @@ import (
 // explicitly, because other stores have other defaults.
 const defaultType = "binary/octet-stream"
 
+// cloned is a copy of a header, to be changed.
+func cloned(h http.Header) http.Header {
+	if h == nil {
+		return make(http.Header)
+	}
+	return maps.Clone(h)
+}
+
 // objectHeader is the client's header for a new object as both stores get it.
 func objectHeader(h http.Header) http.Header {
-	h = maps.Clone(h)
-	if h == nil {
-		h = make(http.Header)
-	}
+	h = cloned(h)
 	if h.Get("Content-Type") == "" {
 		h.Set("Content-Type", defaultType)
 	}
@@ -53,7 +58,7 @@ func (v view) header(s side, h http.Header) http.Header {
 	noChecksums, noACL, noTags := !p.Checksums, s == secondary && !p.ACLs, s == secondary && !p.Tags
 	h = maps.Clone(h)
 	maps.DeleteFunc(h, func(name string, _ []string) bool {
-		return noChecksums && strings.HasPrefix(name, "X-Amz-Checksum-") ||
+		return noChecksums && strings.HasPrefix(name, checksumPrefix) ||
 			noACL && (name == "X-Amz-Acl" || strings.HasPrefix(name, "X-Amz-Grant-")) ||
 			noTags && strings.HasPrefix(name, "X-Amz-Tagging") ||
 			s == secondary && slices.Contains(conditions, name)
@@ -69,10 +74,7 @@ func (v view) trailer(s side, b *body, h http.Header, t *backends.Trailer) (http
 	case t == nil || !v.profile[s].Checksums:
 		return h, nil
 	case b.primed():
-		h = maps.Clone(h)
-		if h == nil {
-			h = make(http.Header)
-		}
+		h = cloned(h)
 		h.Set(t.Name, t.Value())
 		return h, nil
 	case v.profile[s].Trailers:
@@ -182,10 +184,7 @@ func (b *Bucket) source(from *Bucket, v view, key string) copySource {
 // copyOn copies on one store. Where the source carries an origin, the new object
 // must not: it has a time of its own.
 func copyOn(ctx context.Context, store backends.Store, r backends.CopyRequest) (*backends.CopyResult, error) {
-	r.Header = maps.Clone(r.Header)
-	if r.Header == nil {
-		r.Header = make(http.Header)
-	}
+	r.Header = cloned(r.Header)
 	r.Header.Del(originHeader)
 	if r.Header.Get("X-Amz-Metadata-Directive") != "REPLACE" {
 		var from backends.Reader = store

@@ -49,9 +49,7 @@ func WriteHead(w http.ResponseWriter, info *backends.Info, rng string, overrides
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	for _, c := range checksumElements {
-		h.Del(c.header) // the whole object's, not the range's
-	}
+	dropChecksums(h) // they are the whole object's, not the range's
 	h.Set("Content-Length", strconv.FormatInt(length, 10))
 	h.Set("Content-Range", "bytes "+strconv.FormatInt(start, 10)+"-"+
 		strconv.FormatInt(start+length-1, 10)+"/"+strconv.FormatInt(info.Size, 10))
@@ -66,9 +64,7 @@ func WriteNotModified(w http.ResponseWriter, info *backends.Info) {
 	for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition"} {
 		h.Del(name)
 	}
-	for _, c := range checksumElements {
-		h.Del(c.header) // botocore would look for the body
-	}
+	dropChecksums(h) // botocore would look for the body
 	w.WriteHeader(http.StatusNotModified)
 }
 
@@ -183,6 +179,12 @@ var checksumElements = []struct{ header, element string }{
 	{"X-Amz-Checksum-Xxhash3", "ChecksumXXHASH3"},
 	{"X-Amz-Checksum-Xxhash128", "ChecksumXXHASH128"},
 	{"X-Amz-Checksum-Type", "ChecksumType"},
+}
+
+func dropChecksums(h http.Header) {
+	for _, c := range checksumElements {
+		h.Del(c.header)
+	}
 }
 
 func (d *document) checksums(h http.Header) {

@@ -63,21 +63,24 @@ func checkPayload(payload string) error {
 	if strings.HasPrefix(payload, streamingAsymmetric) {
 		return nil // refused with a word of its own where the body is read
 	}
-	if sum, err := hex.DecodeString(payload); err != nil || len(sum) != sha256.Size {
-		return refuse("InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "+
+	_, err := decodeSHA256(payload)
+	return err
+}
+
+func decodeSHA256(payload string) ([]byte, error) {
+	sum, err := hex.DecodeString(payload)
+	if err != nil || len(sum) != sha256.Size {
+		return nil, refuse("InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "+
 			"STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.")
 	}
-	return nil
+	return sum, nil
 }
 
 // expectSHA256 sets up the hash that x-amz-content-sha256 declares.
 func (b *Body) expectSHA256(payload string) error {
-	if err := checkPayload(payload); err != nil {
-		return err
-	}
-	sum, err := hex.DecodeString(payload)
+	sum, err := decodeSHA256(payload)
 	if err != nil {
-		return refuse("InvalidArgument", "x-amz-content-sha256 is no hash here.")
+		return err
 	}
 	b.SHA256 = strings.ToLower(payload)
 	b.checks = append(b.checks, check{

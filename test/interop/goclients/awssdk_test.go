@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -56,27 +55,7 @@ func newAWS(t *testing.T, s *stage.Stage) *awsClient {
 // the same.
 func TestAWSSDK(t *testing.T) {
 	s := stage.Start(t)
-	c := newAWS(t, s)
-	for _, check := range []struct {
-		name string
-		run  func(*testing.T)
-	}{
-		{"objects", c.objects},
-		{"multipart", c.multipart},
-		{"aborted", c.aborted},
-		{"deletes", c.deletes},
-		{"acls", c.acls},
-		{"copies", c.copies},
-		{"lists", c.lists},
-		{"presigned", c.presigned},
-		{"keys", c.keys},
-		{"metadata", c.metadata},
-		{"conditional writes", c.conditionalWrites},
-		{"checksums", c.checksums},
-	} {
-		t.Run(check.name, check.run)
-	}
-	process.Eventually(t, time.Minute, s.Equal)
+	makeCalls(t, s, newAWS(t, s))
 }
 
 func (c *awsClient) put(t *testing.T, key string, content []byte, options ...func(*s3.PutObjectInput)) *s3.PutObjectOutput {

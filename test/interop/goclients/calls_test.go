@@ -15,6 +15,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"sluice/test/interop/stage"
+	"sluice/test/process"
 )
 
 const (
@@ -46,6 +50,47 @@ func doomedKeys(prefix string) []string {
 		keys[i] = fmt.Sprintf("%s%03d ü.bin", prefix, i)
 	}
 	return keys
+}
+
+// client makes the same calls with every library, and checks each answer.
+type client interface {
+	objects(t *testing.T)
+	multipart(t *testing.T)
+	aborted(t *testing.T)
+	deletes(t *testing.T)
+	acls(t *testing.T)
+	copies(t *testing.T)
+	lists(t *testing.T)
+	presigned(t *testing.T)
+	keys(t *testing.T)
+	metadata(t *testing.T)
+	conditionalWrites(t *testing.T)
+	checksums(t *testing.T)
+}
+
+// makeCalls makes every call of c, and waits until both stores of s hold the same.
+func makeCalls(t *testing.T, s *stage.Stage, c client) {
+	t.Helper()
+	for _, call := range []struct {
+		name string
+		make func(*testing.T)
+	}{
+		{"objects", c.objects},
+		{"multipart", c.multipart},
+		{"aborted", c.aborted},
+		{"deletes", c.deletes},
+		{"acls", c.acls},
+		{"copies", c.copies},
+		{"lists", c.lists},
+		{"presigned", c.presigned},
+		{"keys", c.keys},
+		{"metadata", c.metadata},
+		{"conditional writes", c.conditionalWrites},
+		{"checksums", c.checksums},
+	} {
+		t.Run(call.name, call.make)
+	}
+	process.Eventually(t, time.Minute, s.Equal)
 }
 
 func same[T any](t *testing.T, what string, got, want T) {

@@ -44,27 +44,7 @@ func newMinIO(t *testing.T, s *stage.Stage, trailers bool) *minioClient {
 // same.
 func TestMinIOClient(t *testing.T) {
 	s := stage.Start(t)
-	c := newMinIO(t, s, true)
-	for _, check := range []struct {
-		name string
-		run  func(*testing.T)
-	}{
-		{"objects", c.objects},
-		{"multipart", c.multipart},
-		{"aborted", c.aborted},
-		{"deletes", c.deletes},
-		{"acls", c.acls},
-		{"copies", c.copies},
-		{"lists", c.lists},
-		{"presigned", c.presigned},
-		{"keys", c.keys},
-		{"metadata", c.metadata},
-		{"conditional writes", c.conditionalWrites},
-		{"checksums", c.checksums},
-	} {
-		t.Run(check.name, check.run)
-	}
-	process.Eventually(t, time.Minute, s.Equal)
+	makeCalls(t, s, newMinIO(t, s, true))
 }
 
 func (c *minioClient) tryPut(ctx context.Context, key string, content []byte, o minio.PutObjectOptions) (minio.UploadInfo, error) {
