@@ -122,6 +122,7 @@ func openStore(ctx context.Context, name string, s config.Store) (*s3.Store, err
 // names that clients use.
 type store struct {
 	*s3.Store
+	circuit mirror.Circuit
 
 	mu     sync.Mutex
 	probed bool
@@ -168,7 +169,7 @@ func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) 
 		SyncTimeout: time.Duration(m.SyncTimeout), StoreTimeout: time.Duration(m.StoreTimeout),
 		FailOnSecondary: m.OnSecondaryError == "fail", ReadPrimary: m.Reads == "primary",
 		CopyWorkers: g.config.Migration.Backfill.Workers, UploadKeys: g.uploadKeys,
-		Old: g.profile(ctx, b.Old, old), Versioned: versioned(ctx, old),
+		Versioned: versioned(ctx, old),
 	}
 	phase, known := g.state.Phase(name)
 	if b.New == "" {
@@ -176,7 +177,7 @@ func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) 
 			return nil, fmt.Errorf("it is %s by the state directory, but the configuration gives it no new store: "+
 				"put the store back", phase.Name)
 		}
-		return mirror.New(name, old, nil, mirror.Phase{Name: mirror.Passthrough}, g.journal, g.cache, g.log, o), nil
+		return mirror.New(name, g.mirrored(ctx, b.Old, old), nil, mirror.Phase{Name: mirror.Passthrough}, g.journal, g.cache, g.log, o), nil
 	}
 	new := g.bucket(b.New, name)
 	if !known {
@@ -195,8 +196,12 @@ func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) 
 		g.log.Warn("the new store was not empty when mirroring started: reads ask the old store alone",
 			"bucket", name, "store", new.Name())
 	}
-	o.New = g.profile(ctx, b.New, new)
-	return mirror.New(name, old, new, phase, g.journal, g.cache, g.log, o), nil
+	return mirror.New(name, g.mirrored(ctx, b.Old, old), g.mirrored(ctx, b.New, new), phase, g.journal, g.cache, g.log, o), nil
+}
+
+// mirrored is a configured store's bucket as a mirror takes it.
+func (g *Gateway) mirrored(ctx context.Context, name string, bucket *s3.Store) *mirror.Store {
+	return &mirror.Store{Store: bucket, Profile: g.profile(ctx, name, bucket), Circuit: &g.stores[name].circuit}
 }
 
 // versioned tells whether a store's bucket keeps versions, or once did. A store

@@ -156,9 +156,9 @@ func (g *Gateway) deleteBucket(c *call) error {
 		return errors.Join(err, g.state.SetPhase(name, phase))
 	}
 	g.buckets.forget(name)
-	if new := c.bucket.Secondary(); new != nil {
-		if err := removeMirror(ctx, new, phase.Baseline); err != nil {
-			g.log.Warn("the new store's bucket could not be removed", "bucket", name, "store", new.Name(), "error", err)
+	if other := c.bucket.Secondary(); other != nil {
+		if err := removeMirror(ctx, other, phase.Baseline); err != nil {
+			g.log.Warn("the mirror of the bucket could not be removed", "bucket", name, "store", other.Name(), "error", err)
 		}
 	}
 	c.w.WriteHeader(http.StatusNoContent)

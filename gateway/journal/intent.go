@@ -24,6 +24,7 @@ type state uint8
 const (
 	open state = iota
 	pending
+	kept // a tombstone: nothing of it is in flight, and nothing is to be repaired
 	done
 )
 
@@ -35,6 +36,7 @@ type Intent struct {
 
 	// Guarded by the key's shard lock.
 	state      state
+	tombstone  bool      // a delete on an incomplete primary (R8)
 	overlapped bool      // another mutation, copy or repair ran at the same time
 	unknown    bool      // a request of it, or of a repair it overlapped, may still land
 	since      time.Time // when the outcome became unknown
@@ -53,6 +55,10 @@ func (in *Intent) Acknowledged() { in.j.moved(in.key()) }
 // End closes the operation with its outcome on the two stores. If both are known
 // and agree, and nothing overlapped, the intent is settled (true); otherwise it
 // is pending and the repairer takes over (false).
+//
+// A delete on an incomplete primary rolls forward whatever became of it: it was
+// read as done from its beginning on (R8). It is settled only by a success on both
+// stores; where old is read-only it stays as a tombstone (R12).
 func (in *Intent) End(primary, secondary Outcome) bool {
 	j, k := in.j, in.key()
 	s := j.shard(k)
@@ -65,6 +71,13 @@ func (in *Intent) End(primary, secondary Outcome) bool {
 		in.unknown, in.since = true, time.Now()
 	}
 	agree := primary == secondary || secondary == NoStore
+	if in.tombstone {
+		agree = primary == Applied && secondary == Applied
+		if secondary == NoStore && !in.unknown {
+			j.keep(s, k, in)
+			return false
+		}
+	}
 	if !in.unknown && agree && !in.overlapped {
 		settled := []*Intent{in}
 		if primary == Applied && in.Kind != Change {
@@ -74,9 +87,7 @@ func (in *Intent) End(primary, secondary Outcome) bool {
 			settled = append(settled, ks.known()...)
 		}
 		j.remove(s, k, settled...)
-		if len(ks.intents) > 0 {
-			j.schedule(k, ks)
-		}
+		j.schedule(k, ks)
 		return true
 	}
 	in.state = pending
@@ -84,6 +95,24 @@ func (in *Intent) End(primary, secondary Outcome) bool {
 	j.merge(s, k, in)
 	j.schedule(k, ks)
 	return false
+}
+
+// keep makes an intent a tombstone. One of a key is enough.
+func (j *Journal) keep(s *shard, k Key, in *Intent) {
+	if in.state == pending {
+		j.pending.Add(-1)
+	}
+	in.state = kept
+	j.kept.Add(1)
+	var older []*Intent
+	for _, other := range s.keys[k].intents {
+		if other != in && other.state == kept {
+			older = append(older, other)
+		}
+	}
+	j.remove(s, k, older...)
+	j.schedule(k, s.keys[k])
+	j.settledSome()
 }
 
 // known lists the pending intents whose operations have all ended.
@@ -114,21 +143,32 @@ func (j *Journal) merge(s *shard, k Key, in *Intent) {
 		}
 		older = append(older, other)
 	}
-	if len(older) > 0 {
-		j.remove(s, k, older...)
+	j.remove(s, k, older...)
+}
+
+// schedule queues the key for repair if it needs one, unless an operation is still
+// open on it: the last one to end queues it.
+func (j *Journal) schedule(k Key, ks *keyState) {
+	if ks.repair == nil { // else it reschedules when it ends
+		j.scheduleAt(k, ks, time.Now())
 	}
 }
 
-// schedule queues the key for repair unless an operation is still open on it:
-// the last one to end queues it.
-func (j *Journal) schedule(k Key, ks *keyState) {
-	if ks.repair != nil {
-		return // it reschedules when it ends
-	}
+func (j *Journal) scheduleAt(k Key, ks *keyState, due time.Time) {
+	needed, urgent := false, false
 	for _, in := range ks.intents {
-		if in.state == open {
+		switch in.state {
+		case open:
 			return
+		case pending:
+			needed, urgent = true, urgent || in.urgent()
 		}
 	}
-	j.queue.push(k, time.Now())
+	if needed {
+		j.queue.push(k, due, urgent)
+	}
 }
+
+// urgent tells whether somebody may still see what they must not: a deleted object,
+// or one that was made private.
+func (in *Intent) urgent() bool { return in.Kind == Delete || in.Kind == Change }

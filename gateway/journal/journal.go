@@ -11,6 +11,7 @@
 //	Begin ──► open ──End: both stores agree, nothing overlapped──► settled
 //	            │                                                     ▲
 //	            └──End: anything else──► pending ──Repair.Settle──────┘
+//	                                        └─────Repair.Keep──► kept (a tombstone)
 package journal
 
 import (
@@ -19,6 +20,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +29,11 @@ import (
 // ErrFull is Begin's refusal when as many intents are unsettled as the journal
 // may hold. The client is asked to slow down; the repairer makes room.
 var ErrFull = errors.New("journal is full: too many unsettled intents")
+
+// ErrBusy is Begin's refusal on an incomplete primary while nobody knows what
+// became of an operation that the new one must not overlap (R8). It ends with the
+// quarantine.
+var ErrBusy = errors.New("what became of another operation on the key is not known yet")
 
 // Key names one object of one bucket.
 type Key struct{ Bucket, Name string }
@@ -48,8 +55,9 @@ type Journal struct {
 	shards   [shardCount]shard
 	counters [counterCount]atomic.Uint64
 	lastID   atomic.Uint64
-	live     atomic.Int64 // intents open or pending
+	live     atomic.Int64 // intents that are not settled
 	pending  atomic.Int64
+	kept     atomic.Int64
 	queue    repairQueue
 }
 
@@ -60,7 +68,7 @@ type shard struct {
 
 // keyState is what is going on with one key; guarded by its shard's lock.
 type keyState struct {
-	intents  []*Intent // open and pending, oldest first
+	intents  []*Intent // unsettled, oldest first
 	repair   *Repair   // the repair that is running
 	failures int       // of repairs, since the last settlement or mutation
 }
@@ -101,7 +109,7 @@ func New(log Log, o Options) *Journal {
 		ks.intents = append(ks.intents, in)
 		j.live.Add(1)
 		j.pending.Add(1)
-		j.queue.push(in.key(), now)
+		j.queue.push(in.key(), now, in.urgent())
 	}
 	return j
 }
@@ -133,18 +141,36 @@ func (s *shard) state(k Key) *keyState {
 	return ks
 }
 
+// Opening says what begins.
+type Opening struct {
+	Kind  Kind
+	Epoch uint64 // of the phase it begins in
+	// Incomplete: the primary does not hold every object yet (R8). The caller
+	// sees to it that no delete is open on a key together with anything else.
+	Incomplete bool
+	// Fenced: no late background copy can replace what the operation writes.
+	Fenced bool
+}
+
 // Begin opens an intent for each name in the bucket, in one batch, before any
 // of them can take effect on a store. It returns at once; Intent.Durable says
-// when the first store may be touched.
-func (j *Journal) Begin(kind Kind, epoch uint64, bucket string, names ...string) ([]*Intent, error) {
+// when the first store may be touched. The error is ErrFull or ErrBusy.
+func (j *Journal) Begin(o Opening, bucket string, names ...string) ([]*Intent, error) {
+	if o.Incomplete {
+		for _, name := range names {
+			if j.busy(o, Key{bucket, name}) {
+				return nil, fmt.Errorf("%q: %w", name, ErrBusy)
+			}
+		}
+	}
 	if !j.reserve(len(names)) {
 		return nil, fmt.Errorf("%w (limit %d)", ErrFull, j.limit)
 	}
 	intents := make([]*Intent, len(names))
 	records := make([]Record, len(names))
 	for i, name := range names {
-		in := &Intent{j: j, Record: Record{
-			ID: j.lastID.Add(1), Epoch: epoch, Kind: kind, Bucket: bucket, Key: name,
+		in := &Intent{j: j, tombstone: o.Incomplete && o.Kind == Delete, Record: Record{
+			ID: j.lastID.Add(1), Epoch: o.Epoch, Kind: o.Kind, Bucket: bucket, Key: name,
 		}}
 		intents[i], records[i] = in, in.Record
 		s := j.shard(in.key())
@@ -159,6 +185,35 @@ func (j *Journal) Begin(kind Kind, epoch uint64, bucket string, names ...string)
 	}
 	return intents, nil
 }
+
+// busy tells whether an unknown outcome on the key forbids the operation. A delete
+// is read as done before it is; so it must not meet a write that may still land,
+// nor may a write meet a delete that may.
+func (j *Journal) busy(o Opening, k Key) bool {
+	s := j.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ks := s.keys[k]
+	if ks == nil {
+		return false
+	}
+	for _, in := range ks.intents {
+		switch {
+		case !in.unknown:
+		case in.Kind == Copy:
+			if !o.Fenced {
+				return true
+			}
+		case in.Kind == Delete != (o.Kind == Delete):
+			return true
+		}
+	}
+	return false
+}
+
+// Full tells whether Begin would be refused for want of room: what is large need
+// not be taken in first.
+func (j *Journal) Full() bool { return j.live.Load() >= j.limit }
 
 // open adds a mutation's intent and marks what it overlaps with: itself and
 // every open intent, every pending one whose outcome is unknown, and a running
@@ -205,6 +260,7 @@ type Stamp struct {
 	// Clean: no intent of the key is unsettled; the secondary may answer.
 	Clean bool
 
+	deleted uint64 // the newest epoch of a delete that is not settled, 0: none
 	key     Key
 	counter *atomic.Uint64
 	value   uint64
@@ -222,24 +278,109 @@ func (j *Journal) Stamp(bucket, name string) Stamp {
 	s.mu.Lock()
 	ks := s.keys[k]
 	st.Clean = ks == nil || len(ks.intents) == 0
+	st.deleted = ks.deleted()
 	s.mu.Unlock()
 	return st
 }
 
+// deleted is the newest epoch of the key's unsettled deletes, or 0.
+func (ks *keyState) deleted() (epoch uint64) {
+	if ks != nil {
+		for _, in := range ks.intents {
+			if in.Kind == Delete {
+				epoch = max(epoch, in.Epoch)
+			}
+		}
+	}
+	return epoch
+}
+
+// Deleted tells whether a delete of this epoch is not settled: on an incomplete
+// primary the key is then absent, unless the primary holds it (R8). A delete of an
+// earlier epoch says nothing (R5).
+func (s Stamp) Deleted(epoch uint64) bool { return s.deleted != 0 && s.deleted == epoch }
+
 // Still tells whether nothing has happened to the key since the stamp was taken.
 func (s Stamp) Still() bool { return s.counter.Load() == s.value }
 
+// Snapshot is the state of a bucket's keys at one moment, for a listing (R13).
+type Snapshot struct {
+	j        *Journal
+	bucket   string
+	deleted  map[string]bool
+	counters []uint64
+}
+
+// Snapshot takes the deletes of an epoch that are not settled, and every key's
+// counter.
+func (j *Journal) Snapshot(bucket string, epoch uint64) *Snapshot {
+	n := &Snapshot{j: j, bucket: bucket, deleted: make(map[string]bool), counters: make([]uint64, counterCount)}
+	for i := range j.counters { // first, for the reason that Stamp gives
+		n.counters[i] = j.counters[i].Load()
+	}
+	for i := range j.shards {
+		s := &j.shards[i]
+		s.mu.Lock()
+		for k, ks := range s.keys {
+			if k.Bucket == bucket && ks.deleted() == epoch {
+				n.deleted[k.Name] = true
+			}
+		}
+		s.mu.Unlock()
+	}
+	return n
+}
+
+// Deleted tells whether a delete of the key was not settled.
+func (n *Snapshot) Deleted(key string) bool { return n.deleted[key] }
+
+// DeletedBelow tells whether a delete of any key with the prefix was not settled.
+func (n *Snapshot) DeletedBelow(prefix string) bool {
+	for key := range n.deleted {
+		if strings.HasPrefix(key, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// Moved tells whether something happened to the key since.
+func (n *Snapshot) Moved(key string) bool {
+	i := n.j.hash(Key{n.bucket, key}) / shardCount % counterCount
+	return n.j.counters[i].Load() != n.counters[i]
+}
+
 // Open and Pending count the unsettled intents.
-func (j *Journal) Open() int { return int(j.live.Load() - j.pending.Load()) }
+func (j *Journal) Open() int { return int(j.live.Load() - j.pending.Load() - j.kept.Load()) }
 
 // Pending counts the intents that wait for the repairer.
 func (j *Journal) Pending() int { return int(j.pending.Load()) }
 
-// Quiet returns when no intent is open or pending, or with ctx's error.
+// PendingIn counts a bucket's intents that are open or wait for the repairer.
+func (j *Journal) PendingIn(bucket string) (n int) {
+	for i := range j.shards {
+		s := &j.shards[i]
+		s.mu.Lock()
+		for k, ks := range s.keys {
+			if k.Bucket == bucket {
+				for _, in := range ks.intents {
+					if in.state != kept {
+						n++
+					}
+				}
+			}
+		}
+		s.mu.Unlock()
+	}
+	return n
+}
+
+// Quiet returns when no intent is open or pending, or with ctx's error. Tombstones
+// do not count.
 func (j *Journal) Quiet(ctx context.Context) error {
-	for j.live.Load() != 0 {
+	for j.Open()+j.Pending() != 0 {
 		changed := j.queue.watch()
-		if j.live.Load() == 0 {
+		if j.Open()+j.Pending() == 0 {
 			return nil
 		}
 		select {
@@ -251,14 +392,41 @@ func (j *Journal) Quiet(ctx context.Context) error {
 	return nil
 }
 
+// Release gives up the tombstones of a bucket whose old store is no longer read.
+func (j *Journal) Release(bucket string) {
+	for i := range j.shards {
+		s := &j.shards[i]
+		s.mu.Lock()
+		for k, ks := range s.keys {
+			if k.Bucket != bucket {
+				continue
+			}
+			var stones []*Intent
+			for _, in := range ks.intents {
+				if in.state == kept {
+					stones = append(stones, in)
+				}
+			}
+			j.remove(s, k, stones...)
+		}
+		s.mu.Unlock()
+	}
+}
+
 // remove takes settled intents out of the key's state, and the key out of the
 // shard when nothing is left. The shard's lock is held.
 func (j *Journal) remove(s *shard, k Key, settled ...*Intent) {
+	if len(settled) == 0 {
+		return
+	}
 	ks := s.keys[k]
 	ids := make([]uint64, 0, len(settled))
 	for _, in := range settled {
-		if in.state == pending {
+		switch in.state {
+		case pending:
 			j.pending.Add(-1)
+		case kept:
+			j.kept.Add(-1)
 		}
 		in.state = done
 		ids = append(ids, in.ID)
@@ -284,7 +452,13 @@ func (j *Journal) reserve(n int) bool {
 }
 
 func (j *Journal) release(n int) {
-	if j.live.Add(int64(-n)) == 0 {
+	j.live.Add(int64(-n))
+	j.settledSome()
+}
+
+// settledSome wakes those who wait for Quiet, if it is.
+func (j *Journal) settledSome() {
+	if j.Open()+j.Pending() == 0 {
 		j.queue.notify()
 	}
 }

@@ -17,7 +17,7 @@ func newJournal(t *testing.T, log Log) *Journal {
 
 func begin(t *testing.T, j *Journal, kind Kind, key string) *Intent {
 	t.Helper()
-	in, err := j.Begin(kind, 1, "b", key)
+	in, err := j.Begin(Opening{Kind: kind, Epoch: 1}, "b", key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestJournalIsBounded(t *testing.T) {
 		defer j.Close()
 		a := begin(t, j, Write, "a")
 		begin(t, j, Write, "b")
-		if _, err := j.Begin(Write, 1, "b", "c"); !errors.Is(err, ErrFull) {
+		if _, err := j.Begin(Opening{Kind: Write, Epoch: 1}, "b", "c"); !errors.Is(err, ErrFull) {
 			t.Errorf("error %v, want ErrFull", err)
 		}
 		a.End(Applied, Applied)

@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"context"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 )
@@ -14,10 +13,9 @@ import (
 // overlapped, so that neither settles on what the other changed.
 type Repair struct {
 	Bucket, Key string
-	// Epoch is the newest among the intents' epochs.
-	Epoch uint64
 
 	j          *Journal
+	deleted    uint64    // as in Stamp
 	intents    []*Intent // pending when the repair began; only these it may settle
 	overlapped bool      // guarded by the key's shard lock
 }
@@ -59,13 +57,23 @@ func (j *Journal) beginRepair(k Key) *Repair {
 			return nil // its End queues the key again
 		}
 	}
-	r := &Repair{Bucket: k.Bucket, Key: k.Name, j: j, intents: slices.Clone(ks.intents)}
-	for _, in := range r.intents {
-		r.Epoch = max(r.Epoch, in.Epoch)
+	r := &Repair{Bucket: k.Bucket, Key: k.Name, j: j}
+	for _, in := range ks.intents {
+		if in.state == pending {
+			r.intents = append(r.intents, in)
+		}
 	}
+	if len(r.intents) == 0 {
+		return nil
+	}
+	r.deleted = ks.deleted()
 	ks.repair = r
 	return r
 }
+
+// Deleted tells whether a delete of this epoch was not settled when the repair
+// began; see Stamp.Deleted.
+func (r *Repair) Deleted(epoch uint64) bool { return r.deleted != 0 && r.deleted == epoch }
 
 // Quarantine is how long the comparison that settles must still wait, because a
 // request of unknown outcome may land until then. It is 0 when none can.
@@ -109,6 +117,31 @@ func (r *Repair) Settle() bool {
 	return true
 }
 
+// Keep ends a repair that found nothing to do because old is read-only (R12). The
+// quarantine is over, so the outcomes count as known: deletes of the epoch stay as
+// tombstones, the rest is settled. It answers as Settle does.
+func (r *Repair) Keep(epoch uint64) bool {
+	s := r.j.shard(r.key())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.overlapped {
+		r.end(s, 0)
+		return false
+	}
+	s.keys[r.key()].repair = nil
+	var rest []*Intent
+	for _, in := range r.intents {
+		if in.Kind == Delete && in.Epoch == epoch {
+			in.unknown = false
+			r.j.keep(s, r.key(), in)
+		} else {
+			rest = append(rest, in)
+		}
+	}
+	r.j.remove(s, r.key(), rest...)
+	return true
+}
+
 // Retry ends the repair without settling; the key comes back after the delay.
 func (r *Repair) Retry(after time.Duration) {
 	s := r.j.shard(r.key())
@@ -138,20 +171,16 @@ func (r *Repair) end(s *shard, after time.Duration) {
 		delete(s.keys, k)
 		return
 	}
-	for _, in := range ks.intents {
-		if in.state == open {
-			return // its End queues the key
-		}
-	}
-	r.j.queue.push(k, time.Now().Add(after))
+	r.j.scheduleAt(k, ks, time.Now().Add(after))
 }
 
 func (r *Repair) key() Key { return Key{r.Bucket, r.Key} }
 
-// repairQueue orders the keys that wait for a repair by when they are due.
+// repairQueue orders the keys that wait for a repair by when they are due; among
+// those that are due now the urgent ones go first.
 type repairQueue struct {
 	mu      sync.Mutex
-	items   dueHeap
+	items   [2]dueHeap // urgent, and not
 	at      map[Key]*dueKey
 	waiters chan struct{} // closed when the journal falls quiet
 	wake    chan struct{} // one waiting repairer may look again
@@ -160,24 +189,29 @@ type repairQueue struct {
 type dueKey struct {
 	key   Key
 	due   time.Time
+	class int // of repairQueue.items
 	index int
 }
 
 // push queues a key; one that is queued already keeps the earlier time.
-func (q *repairQueue) push(k Key, due time.Time) {
+func (q *repairQueue) push(k Key, due time.Time, urgent bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.at == nil {
 		q.at = make(map[Key]*dueKey)
 	}
-	if d := q.at[k]; d == nil {
-		d = &dueKey{key: k, due: due}
-		q.at[k] = d
-		heap.Push(&q.items, d)
-	} else if due.Before(d.due) {
-		d.due = due
-		heap.Fix(&q.items, d.index)
+	d := &dueKey{key: k, due: due, class: 1}
+	if urgent {
+		d.class = 0
 	}
+	if was := q.at[k]; was != nil {
+		heap.Remove(&q.items[was.class], was.index)
+		if was.due.Before(due) {
+			d.due = was.due
+		}
+	}
+	q.at[k] = d
+	heap.Push(&q.items[d.class], d)
 	q.nudge()
 }
 
@@ -185,18 +219,24 @@ func (q *repairQueue) push(k Key, due time.Time) {
 func (q *repairQueue) pop() (k Key, wait time.Duration, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.items) == 0 {
-		return k, time.Hour, false
+	wait = time.Hour
+	for class := range q.items {
+		items := &q.items[class]
+		if len(*items) == 0 {
+			continue
+		}
+		if until := time.Until((*items)[0].due); until > 0 {
+			wait = min(wait, until)
+			continue
+		}
+		d := heap.Pop(items).(*dueKey)
+		delete(q.at, d.key)
+		if len(q.at) > 0 {
+			q.nudge() // another repairer may find work too
+		}
+		return d.key, 0, true
 	}
-	if wait = time.Until(q.items[0].due); wait > 0 {
-		return k, wait, false
-	}
-	d := heap.Pop(&q.items).(*dueKey)
-	delete(q.at, d.key)
-	if len(q.items) > 0 {
-		q.nudge() // another repairer may find work too
-	}
-	return d.key, 0, true
+	return k, wait, false
 }
 
 func (q *repairQueue) nudge() {

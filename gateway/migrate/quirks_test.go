@@ -38,8 +38,8 @@ func quirkyRig(t *testing.T, old, new quirky.Quirks) (r *rig, oldServer, newServ
 		return server, faulty.Wrap(store), p
 	}
 	r = newRig(t, func(r *rig, _ *mirror.Phase) {
-		oldServer, r.old, r.options.Old = begin("old", old)
-		newServer, r.new, r.options.New = begin("new", new)
+		oldServer, r.old, r.oldProfile = begin("old", old)
+		newServer, r.new, r.newProfile = begin("new", new)
 	})
 	return r, oldServer, newServer
 }
@@ -113,7 +113,7 @@ func exercise(r *rig, q quirky.Quirks) {
 
 // judged: a primary that ignores conditions is the only one to let the second create through.
 func (r *rig) judged(q quirky.Quirks) error {
-	if !q.IgnoreConditions || r.options.Old.ConditionalCreate {
+	if !q.IgnoreConditions || r.oldProfile.ConditionalCreate {
 		return errors.New("a second create succeeded")
 	}
 	return nil

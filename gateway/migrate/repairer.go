@@ -77,10 +77,10 @@ func (p *Repairer) repair(ctx context.Context, r *journal.Repair) {
 		return
 	}
 	wait := r.Quarantine()
-	changed, err := b.Reconcile(ctx, r.Key)
-	if err == nil && changed {
+	verdict, err := b.Reconcile(ctx, r)
+	if err == nil && verdict == mirror.Changed {
 		// The comparison that settles comes after the repair's own write.
-		changed, err = b.Reconcile(ctx, r.Key)
+		verdict, err = b.Reconcile(ctx, r)
 	}
 	if err != nil && backends.Unknown(err) {
 		r.Unknown()
@@ -91,13 +91,14 @@ func (p *Repairer) repair(ctx context.Context, r *journal.Repair) {
 		delay := r.Backoff()
 		log.Warn("repair failed; it is tried again", "in", delay.Round(time.Millisecond), "error", err)
 		r.Retry(delay)
-	case changed:
+	case verdict == mirror.Changed:
 		r.Retry(r.Backoff()) // the primary changed meanwhile, or the secondary does not hold what it is given
 	case wait > 0:
 		// A request may still land. The stores are equal for now; the
 		// comparison that settles comes after the quarantine.
 		r.Retry(wait)
-	case r.Settle():
+	case verdict == mirror.ReadOnly && r.Keep(b.Phase().Epoch),
+		verdict != mirror.ReadOnly && r.Settle():
 		p.repaired.Add(1)
 		log.Debug("repaired")
 	}

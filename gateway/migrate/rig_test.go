@@ -29,6 +29,9 @@ type rig struct {
 	bucket   *mirror.Bucket
 	options  mirror.Options
 	stop     func()
+
+	oldProfile, newProfile backends.Profile
+	readOnly               bool // old
 }
 
 const (
@@ -45,9 +48,8 @@ func impatient(r *rig, _ *mirror.Phase) { r.options.SyncTimeout = shortWait }
 
 func newRig(t *testing.T, change ...func(*rig, *mirror.Phase)) *rig {
 	t.Helper()
-	r := &rig{t: t, log: journal.NewMemoryLog(), options: mirror.Options{
-		SyncTimeout: 2 * time.Second, StoreTimeout: 5 * time.Second, Old: standard, New: standard, CopyWorkers: 2,
-		UploadKeys: [][]byte{[]byte("test")},
+	r := &rig{t: t, log: journal.NewMemoryLog(), oldProfile: standard, newProfile: standard, options: mirror.Options{
+		SyncTimeout: 2 * time.Second, StoreTimeout: 5 * time.Second, CopyWorkers: 2, UploadKeys: [][]byte{[]byte("test")},
 	}}
 	for _, s := range []struct {
 		name  string
@@ -80,7 +82,9 @@ func (r *rig) start(phase mirror.Phase) {
 		Limit: 1000, Quarantine: quarantine, Changed: func(k journal.Key) { r.cache.Remove(cache.Key(k)) },
 	})
 	log := slog.New(slog.DiscardHandler)
-	r.bucket = mirror.New("b", r.old, r.new, phase, r.journal, r.cache, log, r.options)
+	old := &mirror.Store{Store: r.old, Profile: r.oldProfile, Circuit: &mirror.Circuit{}, ReadOnly: r.readOnly}
+	new := &mirror.Store{Store: r.new, Profile: r.newProfile, Circuit: &mirror.Circuit{}}
+	r.bucket = mirror.New("b", old, new, phase, r.journal, r.cache, log, r.options)
 	repairer := &migrate.Repairer{
 		Journal: r.journal, Bucket: func(context.Context, string) (*mirror.Bucket, error) { return r.bucket, nil }, Log: log, Workers: 2, Timeout: time.Minute,
 	}

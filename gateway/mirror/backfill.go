@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -13,32 +14,154 @@ import (
 // Backfill copies a key from old to new, if it is clean, nothing runs on it, and
 // new does not have it (R10). It is nil also when there was nothing to do.
 func (b *Bucket) Backfill(ctx context.Context, key string) error {
+	reading, done := b.copying.begin(ctx, key)
+	defer done()
+	if err := b.gate.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer b.gate.Release(1)
 	v := b.view()
-	if v.phase.Name != Mirroring {
+	if v.secondary == nil {
 		return nil
 	}
+	if v.incomplete() {
+		unlock, ok := b.locks.tryAlone(key)
+		if !ok {
+			return nil // somebody writes it
+		}
+		defer unlock()
+	}
+	err := b.backfill(ctx, reading, v, key)
+	switch {
+	case errors.Is(err, journal.ErrBusy):
+		return nil // somebody else takes care of the key
+	case err != nil && reading.Err() != nil && ctx.Err() == nil:
+		return errStopped
+	}
+	return err
+}
+
+// bring makes sure that an incomplete primary has a key that only old has (R8). It
+// waits for another copy of the key as long as a client may be made to.
+func (b *Bucket) bring(ctx context.Context, v view, key string) error {
+	if !v.incomplete() {
+		return nil
+	}
+	if info, err := v.primary.headOrAbsent(ctx, key); err != nil || info != nil || b.stamp(key).Deleted(v.phase.Epoch) {
+		return err
+	}
+	if info, err := v.secondary.headOrAbsent(ctx, key); err != nil || info == nil {
+		return err
+	}
+	if err := b.gate.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer b.gate.Release(1)
+	if !b.current(v) {
+		return nil // the caller sees it, too
+	}
+	wait, cancel := context.WithTimeout(ctx, b.o.SyncTimeout)
+	defer cancel()
+	unlock, err := b.locks.lock(wait, key, alone)
+	if err != nil {
+		return fmt.Errorf("%q is in use by another operation: %w", key, journal.ErrBusy)
+	}
+	defer unlock()
+	return b.backfill(ctx, ctx, v, key)
+}
+
+// backfill is one copy of a key from old to new, its source read under a context of
+// its own: when that ends the copy is given up, unless its last bytes are on their
+// way. A key that is not clean is journal.ErrBusy.
+func (b *Bucket) backfill(ctx, reading context.Context, v view, key string) error {
 	in := b.journal.BeginCopy(b.stamp(key), v.phase.Epoch)
 	if in == nil {
-		return nil
+		return fmt.Errorf("%q: %w", key, journal.ErrBusy)
 	}
 	outcome := journal.Untouched
 	defer func() { in.End(outcome, outcome) }()
 	if err := in.Durable(ctx); err != nil {
 		return err
 	}
-	if info, err := v.headOrAbsent(ctx, secondary, key); err != nil || info != nil {
+	if info, err := b.new.headOrAbsent(ctx, key); err != nil || info != nil {
 		return err
 	}
-	info, err := v.headOrAbsent(ctx, primary, key)
+	info, err := b.old.headOrAbsent(ctx, key)
 	if err != nil || info == nil {
 		return err
 	}
-	err = copyObject(ctx, v, info, v.profile[secondary].ConditionalCreate)
+	from := *b.old
+	from.Store = stoppable{b.old.Store, reading}
+	err = copyObject(ctx, route{&from, b.new}, info, b.new.Profile.ConditionalCreate)
 	outcome = copied(err)
 	if errors.Is(err, backends.ErrPrecondition) {
 		return nil // somebody was faster
 	}
 	return err
+}
+
+// stoppable is a store whose objects can be read only as long as a context lasts.
+type stoppable struct {
+	backends.Store
+	reading context.Context
+}
+
+// Get opens an object.
+func (s stoppable) Get(ctx context.Context, r backends.GetRequest) (*backends.Object, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	detach := context.AfterFunc(s.reading, func() { cancel(errStopped) })
+	o, err := s.Store.Get(ctx, r)
+	if err != nil {
+		detach()
+		cancel(nil)
+		return nil, err
+	}
+	o.Body = &cancelBody{ReadCloser: o.Body, cancel: func(err error) { detach(); cancel(err) }}
+	return o, nil
+}
+
+// copying are the background copies under way. A mutation of their key, or a phase
+// change, stops them while that leaves nothing behind.
+type copying struct {
+	mu   sync.Mutex
+	keys map[string]context.CancelFunc
+}
+
+var errStopped = errors.New("the copy made way; it is made again later")
+
+func (c *copying) begin(ctx context.Context, key string) (reading context.Context, done func()) {
+	reading, cancel := context.WithCancel(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.keys == nil {
+		c.keys = make(map[string]context.CancelFunc)
+	}
+	if c.keys[key] != nil {
+		return reading, cancel // a second copy of a key finds it dirty and ends at once
+	}
+	c.keys[key] = cancel
+	return reading, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.keys, key)
+		cancel()
+	}
+}
+
+func (c *copying) stop(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cancel := c.keys[key]; cancel != nil {
+		cancel()
+	}
+}
+
+func (c *copying) stopAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, cancel := range c.keys {
+		cancel()
+	}
 }
 
 func copied(err error) journal.Outcome {
@@ -60,7 +183,7 @@ func (b *Bucket) lazily(o *backends.Object, v view, st journal.Stamp, r backends
 	case v.secondary == nil:
 		return o
 	case head || o.Length != o.Size || o.Size == 0 || o.ContentRange != "" || partsOf(o.ETag) > 0,
-		o.Header.Get(tagCount) != "" && v.profile[secondary].Tags, v.profile[secondary].ACLs && v.profile[primary].ACLs:
+		o.Header.Get(tagCount) != "" && b.new.Profile.Tags, b.new.Profile.ACLs && b.old.Profile.ACLs:
 		// What a read does not bring along is asked for by a copy of its own.
 		b.copies.add(r.Key)
 		return o
@@ -96,16 +219,16 @@ type tee struct {
 func (t *tee) start() {
 	h := describing(t.info.Header)
 	h.Set(originHeader, origin(&t.info))
-	if sum := wholeSum(&t.info); sum.name != "" && t.v.profile[secondary].Checksums {
+	if sum := wholeSum(&t.info); sum.name != "" && t.b.new.Profile.Checksums {
 		h.Set(sum.name, sum.value) // the read asked for it
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // outlives the client's request
 	t.stop = cancel
 	t.b.wg.Go(func() {
 		defer close(t.tap.done)
-		_, t.put = t.v.secondary.Put(ctx, backends.PutRequest{
+		_, t.put = t.b.new.Put(ctx, backends.PutRequest{
 			Key: t.info.Key, Body: t.tap, Size: t.info.Size, Header: h,
-			IfNoneMatch: t.v.profile[secondary].ConditionalCreate,
+			IfNoneMatch: t.b.new.Profile.ConditionalCreate,
 		})
 	})
 }
@@ -164,6 +287,12 @@ func (t *tee) finish() {
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), t.b.o.StoreTimeout)
 	defer cancel()
+	leave, ok := t.enter(ctx)
+	if !ok {
+		t.abort(errTeeGivenUp)
+		return
+	}
+	defer leave()
 	in := t.b.journal.BeginCopy(t.st, t.v.phase.Epoch)
 	if in == nil {
 		t.abort(errTeeGivenUp)
@@ -175,10 +304,10 @@ func (t *tee) finish() {
 		t.abort(err)
 		return
 	}
-	if !t.v.profile[secondary].ConditionalCreate {
+	if !t.b.new.Profile.ConditionalCreate {
 		// Without a conditional create, what new got meanwhile is looked for
 		// under the intent.
-		if info, err := t.v.headOrAbsent(ctx, secondary, t.info.Key); err != nil || info != nil {
+		if info, err := t.b.new.headOrAbsent(ctx, t.info.Key); err != nil || info != nil {
 			t.abort(errTeeGivenUp)
 			return
 		}
@@ -194,6 +323,27 @@ func (t *tee) finish() {
 	if outcome = copied(t.put); outcome != journal.Applied && !errors.Is(t.put, backends.ErrPrecondition) {
 		t.again = true
 	}
+}
+
+// enter goes through the gate, and locks the key where copies must be alone with it.
+func (t *tee) enter(ctx context.Context) (leave func(), ok bool) {
+	if t.b.gate.Acquire(ctx, 1) != nil {
+		return nil, false
+	}
+	leave = func() { t.b.gate.Release(1) }
+	if !t.b.current(t.v) {
+		leave()
+		return nil, false
+	}
+	if !t.v.incomplete() {
+		return leave, true
+	}
+	unlock, ok := t.b.locks.tryAlone(t.info.Key)
+	if !ok {
+		leave()
+		return nil, false
+	}
+	return func() { unlock(); t.b.gate.Release(1) }, true
 }
 
 // Close gives the copy up if the client did not read to the end, and queues it.
@@ -298,13 +448,19 @@ func (b *Bucket) copyWorker(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case key := <-b.copies.keys:
-			if b.circuit.wait(ctx) != nil {
+			if b.new != nil && b.new.Circuit.wait(ctx) != nil {
 				return
 			}
-			if err := b.Backfill(ctx, key); err != nil && ctx.Err() == nil {
+			err := b.Backfill(ctx, key)
+			b.copies.done(key)
+			switch {
+			case ctx.Err() != nil:
+				return
+			case errors.Is(err, errStopped):
+				b.copies.add(key)
+			case err != nil:
 				b.log.Warn("lazy backfill failed; the next read tries again", "key", key, "error", err)
 			}
-			b.copies.done(key)
 		}
 	}
 }

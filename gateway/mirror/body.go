@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -158,6 +159,18 @@ func (b *body) prime() error {
 	b.sum = hex.EncodeToString(h.Sum(nil))
 	return b.verify()
 }
+
+// size is how much of the body is still to be handed to the taps.
+func (b *body) size() int64 {
+	size := b.left
+	for _, c := range b.held {
+		size += int64(c.n)
+	}
+	return size
+}
+
+// cutOff tells whether a tap no longer gets the body.
+func (b *body) cutOff(t *tap) bool { return !slices.Contains(b.taps, t) }
 
 // primed tells whether the whole body was read before its first byte is sent.
 func (b *body) primed() bool { return b.sum != "" }

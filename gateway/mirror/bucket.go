@@ -14,8 +14,8 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/semaphore"
 
-	"sluice/backends"
 	"sluice/gateway/cache"
 	"sluice/gateway/journal"
 )
@@ -23,25 +23,6 @@ import (
 // Reserved is the prefix of Sluice's own objects in the stores. Clients never
 // see a key below it.
 const Reserved = ".sluice/"
-
-// PhaseName says where a bucket is in its migration.
-type PhaseName string
-
-// The phases. Only these two can be entered so far.
-const (
-	Passthrough PhaseName = "passthrough" // one store
-	Mirroring   PhaseName = "mirroring"   // old is the primary, writes go to both
-)
-
-// Phase is what an operation must know of the migration. It never changes in
-// place: a new phase is a new value with a higher epoch.
-type Phase struct {
-	Name  PhaseName `json:"phase"`
-	Epoch uint64    `json:"epoch"`
-	// Baseline: it is proven that a clean key's secondary holds what the
-	// primary holds, or nothing (R11). Until then reads ask the primary alone.
-	Baseline bool `json:"baseline"`
-}
 
 // Options are a bucket's settings; see the configuration reference.
 type Options struct {
@@ -55,8 +36,6 @@ type Options struct {
 	FailOnSecondary bool
 	// ReadPrimary asks the primary before new (reads: primary).
 	ReadPrimary bool
-	// Old and New are what the stores were seen to do.
-	Old, New backends.Profile
 	// Versioned: the old store's bucket is known to keep versions.
 	Versioned bool
 	// CopyWorkers bounds the background copies under way at once.
@@ -68,16 +47,18 @@ type Options struct {
 // Bucket is one bucket as clients see it, on its one or two stores.
 type Bucket struct {
 	Name     string
-	old, new backends.Store // new is nil for a bucket with one store
+	old, new *Store // new is nil for a bucket with one store
 	journal  *journal.Journal
 	cache    *cache.Cache
 	o        Options
 	log      *slog.Logger
 
 	phase   atomic.Pointer[Phase]
+	gate    *semaphore.Weighted // mutations and copies go through; a phase change takes it whole
+	locks   keyLocks            // in use while the primary is incomplete
 	copies  copyQueue
-	circuit circuit // of the secondary
-	missed  missed  // by the secondary
+	copying copying
+	missed  missed // by the secondary
 	// uploads remembers the ids given out, by the primary's, so that listings
 	// name them alike. What it forgets costs nothing else: an upload completed
 	// under another id reaches the secondary by the repairer.
@@ -96,10 +77,10 @@ const lateSlots = 256
 const rememberedUploads = 10_000
 
 // New puts a bucket on its stores; new may be nil. The bucket works once Run runs.
-func New(name string, old, new backends.Store, p Phase, j *journal.Journal, c *cache.Cache, log *slog.Logger, o Options) *Bucket {
+func New(name string, old, new *Store, p Phase, j *journal.Journal, c *cache.Cache, log *slog.Logger, o Options) *Bucket {
 	b := &Bucket{
 		Name: name, old: old, new: new, journal: j, cache: c, o: o,
-		log: log.With("bucket", name), late: make(chan struct{}, lateSlots),
+		log: log.With("bucket", name), late: make(chan struct{}, lateSlots), gate: semaphore.NewWeighted(gateWidth),
 	}
 	b.copies.init()
 	b.uploads, _ = lru.New[string, string](rememberedUploads) // fails for a size below 1 only
@@ -119,48 +100,15 @@ func (b *Bucket) Run(ctx context.Context) {
 	b.wg.Wait()
 }
 
-// Phase is the bucket's phase now.
-func (b *Bucket) Phase() Phase { return *b.phase.Load() }
-
-// SetPhase makes p the phase of every operation that begins from now on.
-func (b *Bucket) SetPhase(p Phase) { b.phase.Store(&p) }
-
-// view is what one operation takes for granted. It is taken once, at the
-// operation's start, and compared at its end.
-type view struct {
-	phase              *Phase
-	primary, secondary backends.Store // secondary is nil in passthrough
-	profile            [2]backends.Profile
-}
-
-func (b *Bucket) view() view {
-	p := b.phase.Load()
-	v := view{phase: p, primary: b.old, profile: [2]backends.Profile{primary: b.o.Old, secondary: b.o.New}}
-	if p.Name == Mirroring {
-		v.secondary = b.new
-	}
-	return v
-}
-
-func (v view) store(s side) backends.Store {
-	if s == primary {
-		return v.primary
-	}
-	return v.secondary
-}
-
-// current tells whether the phase is still the one the view was taken in.
-func (b *Bucket) current(v view) bool { return b.phase.Load().Epoch == v.phase.Epoch }
-
 func (b *Bucket) stamp(key string) journal.Stamp { return b.journal.Stamp(b.Name, key) }
 
 func (b *Bucket) cacheKey(key string) cache.Key { return cache.Key{Bucket: b.Name, Name: key} }
 
 // Primary is the store that is right by definition now.
-func (b *Bucket) Primary() backends.Store { return b.view().primary }
+func (b *Bucket) Primary() *Store { return b.view().primary }
 
 // Secondary is the other store, or nil.
-func (b *Bucket) Secondary() backends.Store { return b.view().secondary }
+func (b *Bucket) Secondary() *Store { return b.view().secondary }
 
 // IsReserved tells whether a key is one of Sluice's own.
 func IsReserved(key string) bool { return strings.HasPrefix(key, Reserved) }

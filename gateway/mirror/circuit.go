@@ -9,10 +9,14 @@ import (
 	"sluice/backends"
 )
 
-// circuit keeps a store that is down from being tried by every write. It opens
-// after a run of failures and lets a single write through each interval to see
-// whether the store is back.
-type circuit struct {
+// Circuit keeps a store that is down from being tried where another can do: by the
+// secondary's half of writes, by reads that the primary can answer, by copies and
+// repairs. It opens after a run of failures and lets a single call through each
+// interval to see whether the store is back. What only the primary can answer is
+// always tried: a refusal without a try could only make a failure of a success.
+//
+// The zero value is a closed circuit.
+type Circuit struct {
 	mu       sync.Mutex
 	failures int
 	retryAt  time.Time
@@ -24,7 +28,7 @@ const (
 )
 
 // closed tells whether the store should be tried.
-func (c *circuit) closed() bool {
+func (c *Circuit) closed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failures < circuitFailures {
@@ -38,18 +42,18 @@ func (c *circuit) closed() bool {
 }
 
 // report counts a call that was made; it answers as count does.
-func (c *circuit) report(call *call) (turned bool) {
+func (c *Circuit) report(call *call) (turned bool) {
 	return call.done != nil && c.count(call.err)
 }
 
 // count counts an answer, and tells whether the circuit opened or closed by it.
 // Only no usable answer is a failure; a refusal proves that the store is there.
-func (c *circuit) count(err error) (turned bool) {
+func (c *Circuit) count(err error) (turned bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case errors.Is(err, context.Canceled):
-		return false // the client went away: no news of the store
+	case errors.Is(err, context.Canceled), errors.Is(err, errNotTried):
+		return false // no news of the store
 	case errors.Is(err, backends.ErrUnavailable):
 		c.failures++
 		return c.failures == circuitFailures
@@ -61,7 +65,7 @@ func (c *circuit) count(err error) (turned bool) {
 }
 
 // wait returns when the store should be tried again, or with ctx's error.
-func (c *circuit) wait(ctx context.Context) error {
+func (c *Circuit) wait(ctx context.Context) error {
 	for !c.closed() {
 		timer := time.NewTimer(circuitInterval)
 		select {

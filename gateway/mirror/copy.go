@@ -15,26 +15,29 @@ import (
 	"sluice/backends"
 )
 
-// copyObject copies an object of the primary, as info describes it now, to the
-// secondary: its body, the headers that describe it, its tags, ACL and storage class, and its part
-// layout, so that the ETag survives. With create it never replaces an object, where
-// the secondary honours that.
+// route is the way of a copy.
+type route struct{ from, to *Store }
+
+// copyObject copies an object, as info describes the original now: its body, the
+// headers that describe it, its tags, ACL and storage class, and its part layout, so
+// that the ETag survives. With create it never replaces an object, where the target
+// honours that.
 //
-// backends.Unknown tells of an error whether the secondary may have been changed.
-func copyObject(ctx context.Context, v view, info *backends.Info, create bool) error {
-	h, err := attributes(ctx, v, info)
+// backends.Unknown tells of an error whether the target may have been changed.
+func copyObject(ctx context.Context, r route, info *backends.Info, create bool) error {
+	h, err := attributes(ctx, r, info)
 	if err != nil {
 		return notApplied(err)
 	}
 	if class := info.Header.Get(storageClass); class != "" && class != "STANDARD" {
 		h.Set(storageClass, class)
 	}
-	sum := sumOf(v, info)
-	err = copyWith(ctx, v, info, h, sum, create)
+	sum := r.sumOf(info)
+	err = copyWith(ctx, r, info, h, sum, create)
 	var e *backends.Error
 	if errors.As(err, &e) && e.Code == "InvalidStorageClass" && h.Get(storageClass) != "" {
 		h.Del(storageClass) // classes are each provider's own
-		err = copyWith(ctx, v, info, h, sum, create)
+		err = copyWith(ctx, r, info, h, sum, create)
 	}
 	return err
 }
@@ -43,8 +46,8 @@ const storageClass = "X-Amz-Storage-Class"
 
 // copyWith copies an object under the headers, in the first way that both stores
 // can.
-func copyWith(ctx context.Context, v view, info *backends.Info, h http.Header, sum checksum, create bool) error {
-	c := &partCopy{v: v, info: info, header: h, sum: sum, create: create}
+func copyWith(ctx context.Context, r route, info *backends.Info, h http.Header, sum checksum, create bool) error {
+	c := &partCopy{route: r, info: info, header: h, sum: sum, create: create}
 	if n := partsOf(info.ETag); n > 1 {
 		if err := c.run(ctx, c.originals(n)); !refused(err) {
 			return err
@@ -59,7 +62,7 @@ func copyWith(ctx context.Context, v view, info *backends.Info, h http.Header, s
 		// say): only the copy's origin tells the ETag then.
 	}
 	if info.Size <= largestPut {
-		if err := copyWhole(ctx, v, info, h, sum, create); !tooLarge(err) {
+		if err := copyWhole(ctx, r, info, h, sum, create); !tooLarge(err) {
 			return err
 		}
 	}
@@ -68,8 +71,8 @@ func copyWith(ctx context.Context, v view, info *backends.Info, h http.Header, s
 }
 
 // copyWhole copies an object with one PUT.
-func copyWhole(ctx context.Context, v view, info *backends.Info, h http.Header, sum checksum, create bool) error {
-	o, err := v.primary.Get(ctx, backends.GetRequest{Key: info.Key, IfMatch: info.ETag})
+func copyWhole(ctx context.Context, r route, info *backends.Info, h http.Header, sum checksum, create bool) error {
+	o, err := r.from.Get(ctx, backends.GetRequest{Key: info.Key, IfMatch: info.ETag})
 	if err != nil {
 		return notApplied(err)
 	}
@@ -78,7 +81,7 @@ func copyWhole(ctx context.Context, v view, info *backends.Info, h http.Header, 
 	if sum.whole {
 		h.Set(sum.name, sum.value)
 	}
-	_, err = v.secondary.Put(ctx, backends.PutRequest{
+	_, err = r.to.Put(ctx, backends.PutRequest{
 		Key: info.Key, Body: o.Body, Size: o.Length, IfNoneMatch: create, Header: h,
 	})
 	return err
@@ -86,11 +89,11 @@ func copyWhole(ctx context.Context, v view, info *backends.Info, h http.Header, 
 
 // attributes are the headers that give a copy what the original has beside its
 // content.
-func attributes(ctx context.Context, v view, info *backends.Info) (http.Header, error) {
+func attributes(ctx context.Context, r route, info *backends.Info) (http.Header, error) {
 	h := describing(info.Header)
 	h.Set(originHeader, cmp.Or(info.Header.Get(originHeader), origin(info))) // a copy's copy has the same origin
-	if v.bothTag() {
-		tags, err := backends.Tags(ctx, v.primary, info.Key)
+	if r.tags() {
+		tags, err := backends.Tags(ctx, r.from, info.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -98,8 +101,8 @@ func attributes(ctx context.Context, v view, info *backends.Info) (http.Header, 
 			h.Set("X-Amz-Tagging", tags.Encode())
 		}
 	}
-	if v.profile[primary].ACLs && v.profile[secondary].ACLs {
-		acl, err := backends.CannedACL(ctx, v.primary, info.Key)
+	if r.acls() {
+		acl, err := backends.CannedACL(ctx, r.from, info.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -107,6 +110,14 @@ func attributes(ctx context.Context, v view, info *backends.Info) (http.Header, 
 	}
 	return h, nil
 }
+
+// What both stores have can be copied and compared.
+func (r route) tags() bool { return r.from.Profile.Tags && r.to.Profile.Tags }
+func (r route) acls() bool { return r.from.Profile.ACLs && r.to.Profile.ACLs }
+func (r route) sums() bool { return r.from.Profile.Checksums && r.to.Profile.Checksums }
+
+// etags tells whether the ETags of both stores are hashes of the content.
+func (r route) etags() bool { return r.from.Profile.MD5ETags && r.to.Profile.MD5ETags }
 
 // notApplied says of a failed step before the last that the object is untouched,
 // whatever became of the step itself.
@@ -122,8 +133,8 @@ func notApplied(err error) error {
 
 // headOrAbsent describes a store's own object, its checksums too where it has them;
 // nil for an object that is proven absent.
-func (v view) headOrAbsent(ctx context.Context, s side, key string) (*backends.Info, error) {
-	info, err := v.store(s).Head(ctx, backends.GetRequest{Key: key, Header: v.header(s, withSums())})
+func (s *Store) headOrAbsent(ctx context.Context, key string) (*backends.Info, error) {
+	info, err := s.Head(ctx, backends.GetRequest{Key: key, Header: s.header(primary, withSums())})
 	if errors.Is(err, backends.ErrNotFound) {
 		return nil, nil
 	}
@@ -133,7 +144,7 @@ func (v view) headOrAbsent(ctx context.Context, s side, key string) (*backends.I
 // equal compares two descriptions, then the bodies where those leave it open, then
 // what hangs on the objects. An object must also look the same: with another ETag
 // on view it is not equal (where ETags are hashes at all).
-func equal(ctx context.Context, v view, pi, si *backends.Info) (bool, error) {
+func (r route) equal(ctx context.Context, pi, si *backends.Info) (bool, error) {
 	if pi == nil || si == nil {
 		return pi == nil && si == nil, nil
 	}
@@ -141,45 +152,37 @@ func equal(ctx context.Context, v view, pi, si *backends.Info) (bool, error) {
 		return false, nil
 	}
 	if pi.ETag != si.ETag { // "…-N" is no content's hash, but hashes the parts' hashes
-		if v.comparableETags() && visibleETag(pi) != visibleETag(si) {
+		if r.etags() && visibleETag(pi) != visibleETag(si) {
 			return false, nil
 		}
-		same, err := sameContent(ctx, v.primary, v.secondary, pi, si)
+		same, err := sameContent(ctx, r.from, r.to, pi, si)
 		if !same || err != nil {
 			return false, err
 		}
 	}
-	return sameAttributes(ctx, v, pi.Key)
+	return r.sameAttributes(ctx, pi.Key)
 }
-
-// comparableETags tells whether the ETags of both stores are hashes of the content.
-func (v view) comparableETags() bool {
-	return v.profile[primary].MD5ETags && v.profile[secondary].MD5ETags
-}
-
-// bothTag tells whether both stores have tags.
-func (v view) bothTag() bool { return v.profile[primary].Tags && v.profile[secondary].Tags }
 
 // sameAttributes compares tags and ACLs, each where both stores have them.
-func sameAttributes(ctx context.Context, v view, key string) (bool, error) {
-	if v.bothTag() {
-		p, err := backends.Tags(ctx, v.primary, key)
+func (r route) sameAttributes(ctx context.Context, key string) (bool, error) {
+	if r.tags() {
+		p, err := backends.Tags(ctx, r.from, key)
 		if err != nil {
 			return false, err
 		}
-		s, err := backends.Tags(ctx, v.secondary, key)
+		s, err := backends.Tags(ctx, r.to, key)
 		if err != nil || p.Encode() != s.Encode() {
 			return false, err
 		}
 	}
-	if !v.profile[primary].ACLs || !v.profile[secondary].ACLs {
+	if !r.acls() {
 		return true, nil
 	}
-	pa, err := backends.CannedACL(ctx, v.primary, key)
+	pa, err := backends.CannedACL(ctx, r.from, key)
 	if err != nil {
 		return false, err
 	}
-	sa, err := backends.CannedACL(ctx, v.secondary, key)
+	sa, err := backends.CannedACL(ctx, r.to, key)
 	return pa == sa, err
 }
 
@@ -203,34 +206,4 @@ func sameContent(ctx context.Context, p, s backends.Reader, pi, si *backends.Inf
 		sums[i] = h.Sum(nil)
 	}
 	return bytes.Equal(sums[0], sums[1]), nil
-}
-
-// Reconcile makes the secondary hold what the primary holds of a key, and tells
-// whether it had to. The caller runs it under the key's pending intents (R4).
-// backends.Unknown tells of an error whether the secondary may still change.
-func (b *Bucket) Reconcile(ctx context.Context, key string) (changed bool, err error) {
-	v := b.view()
-	p, err := v.headOrAbsent(ctx, primary, key)
-	if err != nil {
-		return false, err
-	}
-	s, err := v.headOrAbsent(ctx, secondary, key)
-	b.turned(b.circuit.count(err), err) // writes learn of it, too
-	if err != nil {
-		return false, err
-	}
-	same, err := equal(ctx, v, p, s)
-	switch {
-	case errors.Is(err, backends.ErrNotFound):
-		return true, nil // it changed while it was looked at: look again
-	case err != nil:
-		return false, notApplied(err)
-	case same:
-		return false, b.copyLock(ctx, v, p, s)
-	case p == nil:
-		_, err := v.secondary.Delete(ctx, backends.DeleteRequest{Key: key})
-		return true, err
-	default:
-		return true, copyObject(ctx, v, p, false)
-	}
 }

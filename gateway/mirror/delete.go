@@ -9,14 +9,13 @@ import (
 
 // Delete removes an object.
 func (b *Bucket) Delete(ctx context.Context, r backends.DeleteRequest) (*backends.DeleteResult, error) {
-	v := b.view()
 	var result *backends.DeleteResult
 	m := &mutation{
 		kind: journal.Delete, keys: []string{r.Key},
 		ordered: r.IfMatch != "" || conditional(r.Header),
-		run: func(ctx context.Context, s side, store backends.Store, _ *tap) error {
+		run: func(ctx context.Context, s side, store *Store, _ *tap) error {
 			req := r
-			req.Header = v.header(s, r.Header)
+			req.Header = store.header(s, r.Header)
 			if s == secondary {
 				req.IfMatch = "" // judged by the primary
 			}
@@ -27,10 +26,13 @@ func (b *Bucket) Delete(ctx context.Context, r backends.DeleteRequest) (*backend
 			return err
 		},
 	}
-	if r.VersionID != "" { // versions have other names on the other store
-		m.kind, m.alone = journal.Change, true
+	if m.ordered {
+		m.needs = []need{{b, r.Key}}
 	}
-	if err := b.mutate(ctx, v, m); err != nil {
+	if r.VersionID != "" { // versions have other names on the other store
+		m.kind, m.alone, m.whole = journal.Change, true, true
+	}
+	if err := b.mutate(ctx, b.view(), m); err != nil {
 		return nil, err
 	}
 	return result, nil
@@ -40,7 +42,6 @@ func (b *Bucket) Delete(ctx context.Context, r backends.DeleteRequest) (*backend
 // removed: a version has another name there, and what its removal brings to light
 // is the repairer's to compare.
 func (b *Bucket) DeleteMany(ctx context.Context, r backends.DeleteManyRequest) ([]backends.DeleteResult, error) {
-	v := b.view()
 	keys, ofKey := byKey(r.Objects)
 	var plain, entry []int // the unversioned entries, and each one's place among them
 	for i, o := range r.Objects {
@@ -55,8 +56,8 @@ func (b *Bucket) DeleteMany(ctx context.Context, r backends.DeleteManyRequest) (
 	}
 	var results [2][]backends.DeleteResult
 	m := &mutation{
-		kind: kind, keys: keys, alone: len(plain) == 0,
-		run: func(ctx context.Context, s side, store backends.Store, _ *tap) (err error) {
+		kind: kind, keys: keys, alone: len(plain) == 0, whole: kind == journal.Change,
+		run: func(ctx context.Context, s side, store *Store, _ *tap) (err error) {
 			req := r
 			if s == secondary {
 				req.Objects = make([]backends.ObjectVersion, len(plain))
@@ -73,7 +74,7 @@ func (b *Bucket) DeleteMany(ctx context.Context, r backends.DeleteManyRequest) (
 			result := i
 			if s == secondary {
 				if r.Objects[i].VersionID != "" {
-					return &backends.Error{Store: v.secondary.Name(), Op: "DeleteObjects", Key: keys[key], Kind: backends.ErrNotSupported, Err: errNotTried}
+					return &backends.Error{Op: "DeleteObjects", Key: keys[key], Kind: backends.ErrNotSupported, Err: errNotTried}
 				}
 				result = entry[i]
 			}
@@ -83,7 +84,7 @@ func (b *Bucket) DeleteMany(ctx context.Context, r backends.DeleteManyRequest) (
 		}
 		return nil
 	}
-	if err := b.mutate(ctx, v, m); err != nil {
+	if err := b.mutate(ctx, b.view(), m); err != nil {
 		return nil, err
 	}
 	return results[primary], nil

@@ -32,9 +32,7 @@ func TestHeaderForEachStore(t *testing.T) {
 		"secondary of few words": {secondary, backends.Profile{}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := view{}
-			v.profile[c.side] = c.profile
-			got := v.header(c.side, sent)
+			got := (&Store{Profile: c.profile}).header(c.side, sent)
 			want := append(slices.Clone(c.want), object...)
 			if len(got) != len(want) || slices.ContainsFunc(want, func(name string) bool { return got.Get(name) == "" }) {
 				t.Errorf("got %v, want %v", got, want)

@@ -49,7 +49,7 @@ func (b *Bucket) copyLock(ctx context.Context, v view, p, s *backends.Info) erro
 	return nil
 }
 
-func (b *Bucket) setLock(ctx context.Context, s backends.Store, key, op, sub string, document any) error {
+func (b *Bucket) setLock(ctx context.Context, s *Store, key, op, sub string, document any) error {
 	raw, err := xml.Marshal(document)
 	if err != nil {
 		return err

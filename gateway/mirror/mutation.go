@@ -26,6 +26,14 @@ type mutation struct {
 	// invisible: the operation changes nothing a read can see (parts of
 	// uploads), so it needs no intent.
 	invisible bool
+	// part: it belongs to an upload, and a phase change does not wait for it.
+	part bool
+	// from is the bucket that the operation reads from; nil: none, or its own.
+	from *Bucket
+	// whole: the operation can only be run on a primary that holds every object.
+	whole bool
+	// needs are the keys that the primary judges or reads.
+	needs []need
 	// ordered: the secondary is only touched once the primary answered
 	// success (R7).
 	ordered bool
@@ -33,12 +41,14 @@ type mutation struct {
 	alone bool
 	body  *body // nil: the operation has none
 	// run sends the operation to one store. With a body it reads t.
-	run func(ctx context.Context, s side, store backends.Store, t *tap) error
+	run func(ctx context.Context, s side, store *Store, t *tap) error
 	// keyErr answers one key's own failure on a store whose call succeeded.
 	keyErr func(s side, key int) error
-	// both: the secondary answered success while the client waited. It is set
-	// when mutate returns.
+	// both: the secondary answered success while the client waited. lead: the
+	// side that the primary's call was started as; the phase may have changed
+	// while the body came in. They are set when mutate returns.
 	both bool
+	lead side
 	// late: the client was answered without the secondary.
 	late atomic.Bool
 	// doubt tells, after both stores answered success, that they may hold
@@ -48,8 +58,8 @@ type mutation struct {
 
 // call is a mutation on one of the stores.
 type call struct {
-	side   side
-	store  backends.Store // nil: there is none
+	side   side   // when it was started
+	store  *Store // nil: there is none
 	tap    *tap
 	cancel context.CancelFunc
 	done   chan struct{} // closed when err is final; nil: never started
@@ -138,36 +148,68 @@ func (c *call) outcome(err error) journal.Outcome {
 	}
 }
 
-// mutate runs m on the view's stores. It returns the primary's error, which is
-// the client's answer; the intents end here, or, when the secondary is slower
-// than the client may wait, in the background.
+// mutate runs m on the bucket's stores; v is the view so far. It returns the
+// primary's error, which is the client's answer; the intents end here, or, when the
+// secondary is slower than the client may wait, in the background.
+//
+// A large body streams before the mutation enters: a phase change need not wait for
+// it, only for what can take effect. From there on the way is: enter, begin the
+// intents, wait until they are durable, release the last bytes to the primary, then
+// the secondary, wait, end the intents, leave.
 func (b *Bucket) mutate(ctx context.Context, v view, m *mutation) error {
+	if !m.invisible && b.journal.Full() {
+		return journal.ErrFull // before the body is taken in
+	}
 	if m.body != nil {
 		if err := m.body.prime(); err != nil {
 			return err
 		}
 	}
-	var intents []*journal.Intent
-	if !m.invisible {
-		var err error
-		if intents, err = b.journal.Begin(m.kind, v.phase.Epoch, b.Name, m.keys...); err != nil {
-			return err
-		}
-	}
-	p, s := &call{side: primary, store: v.primary}, &call{side: secondary, store: v.secondary}
-	end := func() { b.end(m, intents, p, s) }
-
+	m.alone = m.alone || v.mirror() == nil || !v.secondary.Circuit.closed()
 	// The stores' calls outlive a client that goes away: once the last bytes
 	// are released, an abandoned request would only have an unknown outcome.
 	storeCtx := context.WithoutCancel(ctx)
-	m.alone = m.alone || v.secondary == nil || !b.circuit.closed()
-	if err := m.deliver(ctx, storeCtx, intents, p, s, b.o); err != nil {
+	p, s := &call{side: primary, store: v.primary}, &call{side: secondary, store: v.mirror()}
+	giveUp := func(err error) error {
 		p.cut(err)
 		s.cut(err)
-		end()
 		if perr := p.failed(); errors.Is(err, errStoreDone) && perr != nil {
 			return perr
 		}
+		return err
+	}
+	if m.body != nil && m.body.left > 0 {
+		m.stream(storeCtx, p, s)
+		if err := m.body.feed(); err != nil {
+			return giveUp(err)
+		}
+	}
+	pass := pass{v, func() {}}
+	if !m.part {
+		var err error
+		if pass, err = b.enter(ctx, m); err != nil {
+			return giveUp(err)
+		}
+		if err := m.rearrange(pass.view, &p, &s); err != nil {
+			pass.release()
+			return giveUp(err)
+		}
+	}
+	var intents []*journal.Intent
+	if !m.invisible {
+		var err error
+		if intents, err = b.journal.Begin(m.opening(pass.view), b.Name, m.keys...); err != nil {
+			pass.release()
+			return giveUp(err)
+		}
+	}
+	end := func() {
+		b.end(m, intents, p, s)
+		pass.release()
+	}
+	if err := m.deliver(ctx, storeCtx, intents, p, s, b.o); err != nil {
+		err = giveUp(err)
+		end()
 		return err
 	}
 
@@ -177,10 +219,55 @@ func (b *Bucket) mutate(ctx context.Context, v view, m *mutation) error {
 		end()
 		return p.err
 	}
+	mirrored := pass.view.mirror() != nil // the pass may be released behind our back
 	b.finishSecondary(storeCtx, m, s, intents, end)
-	if b.o.FailOnSecondary && v.secondary != nil && !m.invisible && !m.both {
+	if b.o.FailOnSecondary && mirrored && !m.invisible && !m.both {
 		return ErrSecondary
 	}
+	return nil
+}
+
+// stream starts the calls on the stores with the body's taps.
+func (m *mutation) stream(ctx context.Context, p, s *call) {
+	size := m.body.size()
+	p.tap = newTap(size)
+	m.body.taps = []*tap{p.tap}
+	m.start(ctx, p)
+	if !m.alone {
+		s.tap = newTap(size)
+		m.body.taps = append(m.body.taps, s.tap)
+		m.start(ctx, s)
+	}
+}
+
+// errPhaseChanged: the phase changed while the body came in, and the store that is
+// the primary now does not have it all.
+var errPhaseChanged = errors.New("the bucket moved on to another phase while the body came in; send it again")
+
+// rearrange fits the calls to the view that the mutation entered in. Usually it is
+// the one they were started in.
+func (m *mutation) rearrange(v view, p, s **call) error {
+	if (*p).store != v.primary {
+		*p, *s = *s, *p
+		if (*s).done != nil { // they were started
+			if (*p).done == nil || m.body.cutOff((*p).tap) || m.ordered {
+				return errPhaseChanged
+			}
+			m.body.taps[0], m.body.taps[1] = m.body.taps[1], m.body.taps[0]
+			m.lead = (*p).side
+		}
+	}
+	if (*p).done == nil {
+		(*p).side, (*s).side = primary, secondary
+	}
+	(*p).store = v.primary
+	if (*s).store != v.mirror() && (*s).done != nil {
+		(*s).cut(errPhaseChanged) // writes are no longer mirrored
+		m.body.taps = m.body.taps[:1]
+	}
+	(*s).store = v.mirror()
+	m.alone = m.alone || v.mirror() == nil
+	m.ordered = m.ordered || v.incomplete()
 	return nil
 }
 
@@ -188,22 +275,10 @@ func (b *Bucket) mutate(ctx context.Context, v view, m *mutation) error {
 // the secondary too unless the mutation is ordered. Nothing can take effect on
 // either store before the intents are durable.
 func (m *mutation) deliver(ctx, storeCtx context.Context, intents []*journal.Intent, p, s *call, o Options) error {
-	streams := m.body != nil && len(m.body.held)+int(m.body.left) > 0
+	streams := m.body != nil && m.body.size() > 0
 	if streams {
-		size := m.body.left
-		for _, c := range m.body.held {
-			size += int64(c.n)
-		}
-		p.tap = newTap(size)
-		m.body.taps = []*tap{p.tap}
-		m.start(storeCtx, p)
-		if !m.alone {
-			s.tap = newTap(size)
-			m.body.taps = append(m.body.taps, s.tap)
-			m.start(storeCtx, s)
-		}
-		if err := m.body.feed(); err != nil {
-			return err
+		if p.done == nil {
+			m.stream(storeCtx, p, s)
 		}
 		m.body.share()
 	}
@@ -230,7 +305,7 @@ func (m *mutation) deliver(ctx, storeCtx context.Context, intents []*journal.Int
 
 // attached tells whether the secondary was not cut off.
 func (m *mutation) attached(s *call) bool {
-	return len(m.body.taps) > 1 && m.body.taps[1] == s.tap
+	return !m.body.cutOff(s.tap)
 }
 
 // abandon ends the secondary's call after the primary failed: an ordered one was
@@ -285,7 +360,9 @@ func (b *Bucket) finishSecondary(ctx context.Context, m *mutation, s *call, inte
 
 // end closes the intents with what is known of both stores.
 func (b *Bucket) end(m *mutation, intents []*journal.Intent, p, s *call) {
-	b.turned(b.circuit.report(s), s.failed())
+	if s.store != nil {
+		b.turned(s.store.Circuit.report(s), s.failed())
+	}
 	doubt := m.doubt != nil && p.failed() == nil && s.failed() == nil && m.doubt()
 	for i, in := range intents {
 		po, so := p.outcome(m.errOf(p, i)), s.outcome(m.errOf(s, i))

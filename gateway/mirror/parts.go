@@ -19,8 +19,8 @@ const (
 	smallestPart = 5 << 20
 )
 
-// refused tells whether an object's own parts can not be had from the primary, or
-// are not what the secondary takes.
+// refused tells whether an object's own parts can not be had, or are not what the
+// target takes.
 func refused(err error) bool {
 	return errors.Is(err, errNoParts) || errors.Is(err, backends.ErrInvalid) || errors.Is(err, backends.ErrNotSupported) ||
 		errors.Is(err, backends.ErrInvalidRange)
@@ -75,10 +75,9 @@ func anySum(h http.Header) checksum {
 	return checksum{}
 }
 
-// sumOf is the checksum that a copy of the primary's object gets, where both stores have
-// them.
-func sumOf(v view, info *backends.Info) checksum {
-	if !v.profile[primary].Checksums || !v.profile[secondary].Checksums {
+// sumOf is the checksum that a copy of the object gets, where both stores have them.
+func (r route) sumOf(info *backends.Info) checksum {
+	if !r.sums() {
 		return checksum{}
 	}
 	return anySum(info.Header)
@@ -90,7 +89,7 @@ var errNoParts = errors.New("the store answers no parts")
 
 // partCopy copies an object in parts.
 type partCopy struct {
-	v      view
+	route
 	info   *backends.Info
 	header http.Header
 	sum    checksum
@@ -108,7 +107,7 @@ func (c *partCopy) originals(n int) []backends.GetRequest {
 
 // run uploads the pieces and completes the object.
 func (c *partCopy) run(ctx context.Context, pieces []backends.GetRequest) error {
-	key, s := c.info.Key, c.v.secondary
+	key, s := c.info.Key, c.to
 	up, err := s.CreateUpload(ctx, backends.CreateUploadRequest{Key: key, Header: c.opening()})
 	if err != nil {
 		return notApplied(err)
@@ -156,7 +155,7 @@ func (c *partCopy) copyPart(ctx context.Context, uploadID string, number int, pi
 	if c.sum.name != "" {
 		piece.Header = withSums()
 	}
-	o, err := c.v.primary.Get(ctx, piece)
+	o, err := c.from.Get(ctx, piece)
 	if err != nil {
 		return backends.CompletedPart{}, err
 	}
@@ -174,7 +173,7 @@ func (c *partCopy) copyPart(ctx context.Context, uploadID string, number int, pi
 		r.Header = http.Header{c.sum.name: {value}}
 		part.Checksum = map[string]string{"Checksum" + strings.ToUpper(strings.TrimPrefix(c.sum.name, checksumPrefix)): value}
 	}
-	res, err := c.v.secondary.UploadPart(ctx, r)
+	res, err := c.to.UploadPart(ctx, r)
 	if err != nil {
 		return backends.CompletedPart{}, err
 	}

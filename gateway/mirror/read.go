@@ -64,12 +64,12 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, head bool) (*b
 	return o, served, err
 }
 
-// readStores asks new, if it may answer, then the primary.
+// readStores asks new first where it may answer for the primary, then the primary.
 func (b *Bucket) readStores(
 	ctx context.Context, v view, st journal.Stamp, r backends.GetRequest, head, plain bool,
 ) (*backends.Object, Served, error) {
 	new := notAsked
-	if b.secondaryMayAnswer(v, st, r) && !b.o.ReadPrimary {
+	if v.phase.Name == Mirroring && b.secondaryMayAnswer(v, st, r) && !b.o.ReadPrimary {
 		o, err := b.ask(ctx, v, r, head)
 		if st.Still() && b.current(v) {
 			switch {
@@ -103,40 +103,71 @@ const (
 	unavailable
 )
 
-// readPrimary asks the store that is right by definition. Only a phase change
-// during the read makes the answer doubtful; it is then asked again.
+// readPrimary asks the store that is right by definition, and old where that is right
+// (R8).
 func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, plain bool, new newHas) (*backends.Object, Served, error) {
-	for {
-		v := b.view()
-		st := b.stamp(r.Key)
-		o, err := v.open(ctx, primary, r, head)
-		if !b.current(v) {
-			if err == nil {
-				o.Body.Close()
-			}
-			continue
+	o, by, err := ofKey(b, r.Key, func(s *Store) (*backends.Object, error) { return s.open(ctx, r, head) },
+		func(o *backends.Object) { o.Body.Close() })
+	served := Served{Store: by.store.Name()}
+	if by.old {
+		new = lacksIt
+	}
+	switch {
+	case err == nil:
+		if by.old {
+			forgetStore(o)
 		}
-		served := Served{Store: v.primary.Name()}
 		switch {
-		case err == nil:
-			switch {
-			case new == lacksIt && st.Clean:
-				o = b.lazily(o, v, st, r, head)
-			case new == unavailable:
-				b.copies.add(r.Key) // looked for when new is back
+		case new == lacksIt && by.st.Clean:
+			o = b.lazily(o, by.v, by.st, r, head)
+		case new == unavailable:
+			b.copies.add(r.Key) // looked for when new is back
+		}
+		return b.filling(o, by.v, by.st, r, head, plain), served, nil
+	case errors.Is(err, backends.ErrUnavailable) && !by.old && b.secondaryMayStandIn(by.v, by.st, r):
+		// The primary is down; a clean key's secondary holds the same, if
+		// it holds anything. Its 404 proves nothing.
+		if o, err2 := b.ask(ctx, by.v, r, head); err2 == nil {
+			if by.st.Still() && b.current(by.v) {
+				return b.filling(o, by.v, by.st, r, head, plain), Served{Store: by.v.secondary.Name()}, nil
 			}
-			return b.filling(o, v, st, r, head, plain), served, nil
-		case b.o.ReadPrimary && errors.Is(err, backends.ErrUnavailable) && b.secondaryMayAnswer(v, st, r):
-			// The primary is down; a clean key's secondary holds the same, if
-			// it holds anything. Its 404 proves nothing.
-			if o, err2 := b.ask(ctx, v, r, head); err2 == nil {
-				if st.Still() && b.current(v) {
-					return b.filling(o, v, st, r, head, plain), Served{Store: v.secondary.Name()}, nil
-				}
-				o.Body.Close()
+			o.Body.Close()
+		}
+	}
+	return nil, served, err
+}
+
+// answered says how an answer about a key came about.
+type answered struct {
+	v     view
+	st    journal.Stamp
+	store *Store
+	old   bool // the primary is incomplete and lacks the key: old answered
+}
+
+// ofKey asks what is true of a key: the primary, and, if that is incomplete, has
+// nothing of the key and no delete is unsettled, old (R8). A phase change meanwhile
+// makes the answer doubtful, and for an answer of old anything that happened to the
+// key; it is then dropped and asked again (R6).
+func ofKey[T any](b *Bucket, key string, ask func(*Store) (T, error), drop func(T)) (T, answered, error) {
+	for {
+		by := answered{v: b.view(), st: b.stamp(key)}
+		by.store = by.v.primary
+		answer, err := ask(by.store)
+		valid := b.current(by.v)
+		if errors.Is(err, backends.ErrNotFound) && by.v.incomplete() {
+			if valid = valid && by.st.Still(); valid && !by.st.Deleted(by.v.phase.Epoch) {
+				by.store, by.old = by.v.secondary, true
+				answer, err = ask(by.store)
+				valid = b.current(by.v) && by.st.Still()
 			}
 		}
-		return nil, served, err
+		if valid {
+			return answer, by, err
+		}
+		if err == nil {
+			drop(answer)
+		}
 	}
 }
 
@@ -149,39 +180,47 @@ func withSums() http.Header { return http.Header{checksumMode: {"ENABLED"}} }
 // is the same on both stores (version ids are not, nor are ETags of other kinds).
 func (b *Bucket) secondaryMayAnswer(v view, st journal.Stamp, r backends.GetRequest) bool {
 	return v.secondary != nil && v.phase.Baseline && st.Clean && r.VersionID == "" && !b.versioned.Load() &&
-		v.comparableETags()
+		b.comparableETags()
+}
+
+// secondaryMayStandIn: for a primary that is down. New was asked already while it is
+// the secondary, unless the primary goes first. A read-only old is no mirror (R12).
+func (b *Bucket) secondaryMayStandIn(v view, st journal.Stamp, r backends.GetRequest) bool {
+	return v.mirror() != nil && (v.phase.Name == Switched || b.o.ReadPrimary) && b.secondaryMayAnswer(v, st, r)
 }
 
 // ask opens an object on the secondary, which is not right by definition: it gets only
 // so long to answer, since the primary can.
 func (b *Bucket) ask(ctx context.Context, v view, r backends.GetRequest, head bool) (*backends.Object, error) {
 	s := v.secondary
-	if !b.circuit.closed() {
+	if !s.Circuit.closed() {
 		return nil, &backends.Error{Store: s.Name(), Op: "GetObject", Key: r.Key, Kind: backends.ErrUnavailable, Err: errNotTried}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	late := time.AfterFunc(b.o.SyncTimeout, func() {
 		cancel(fmt.Errorf("no answer for %v: %w", b.o.SyncTimeout, context.DeadlineExceeded))
 	})
-	o, err := v.open(ctx, secondary, r, head)
+	o, err := s.open(ctx, r, head)
 	if !late.Stop() && err == nil {
 		o.Body.Close()
 		err = &backends.Error{Store: s.Name(), Op: "GetObject", Key: r.Key, Kind: backends.ErrUnavailable, Err: context.Cause(ctx)}
 	}
-	b.turned(b.circuit.count(err), err)
+	b.turned(s.Circuit.count(err), err)
 	if err != nil {
 		cancel(nil)
 		return nil, err
 	}
-	for _, name := range ofOneStore {
-		o.Header.Del(name)
-	}
+	forgetStore(o)
 	o.Body = &cancelBody{ReadCloser: o.Body, cancel: cancel}
 	return o, nil
 }
 
-// ofOneStore are the headers that speak of the very store that answers.
-var ofOneStore = []string{"X-Amz-Version-Id", "X-Amz-Expiration", "X-Amz-Replication-Status"}
+// forgetStore takes off the headers that speak of the very store that answered.
+func forgetStore(o *backends.Object) {
+	for _, name := range []string{"X-Amz-Version-Id", "X-Amz-Expiration", "X-Amz-Replication-Status"} {
+		o.Header.Del(name)
+	}
+}
 
 // cancelBody frees the request's context with the body.
 type cancelBody struct {
@@ -195,9 +234,8 @@ func (c *cancelBody) Close() error {
 }
 
 // open reads an object, or its headers, with the origin of a copy put back.
-func (v view) open(ctx context.Context, from side, r backends.GetRequest, head bool) (*backends.Object, error) {
-	s := v.store(from)
-	r.Header = v.header(from, r.Header)
+func (s *Store) open(ctx context.Context, r backends.GetRequest, head bool) (*backends.Object, error) {
+	r.Header = s.header(primary, r.Header) // conditions, too
 	if head {
 		info, err := s.Head(ctx, r)
 		if err != nil {

@@ -11,25 +11,22 @@ import (
 	"sluice/gateway/journal"
 )
 
-// Subresource reads what hangs on the bucket or an object beside the content, as
-// the primary has it.
+// Subresource reads what hangs on the bucket or an object beside the content.
 func (b *Bucket) Subresource(ctx context.Context, r backends.SubresourceRequest) (*backends.SubresourceResult, error) {
 	r.Bucket = b.Name
-	return ofPrimary(b, func(s backends.Store) (*backends.SubresourceResult, error) { return s.Subresource(ctx, r) })
+	ask := func(s *Store) (*backends.SubresourceResult, error) { return s.Subresource(ctx, r) }
+	if r.Key == "" {
+		return ofPrimary(b, ask)
+	}
+	result, _, err := ofKey(b, r.Key, ask, func(*backends.SubresourceResult) {})
+	return result, err
 }
 
-// Select runs a query over an object of the primary's.
+// Select runs a query over an object.
 func (b *Bucket) Select(ctx context.Context, r backends.SubresourceRequest) (*backends.SelectResult, error) {
-	for {
-		v := b.view()
-		result, err := v.primary.Select(ctx, r)
-		if b.current(v) {
-			return result, err
-		}
-		if err == nil {
-			result.Events.Close()
-		}
-	}
+	result, _, err := ofKey(b, r.Key, func(s *Store) (*backends.SelectResult, error) { return s.Select(ctx, r) },
+		func(result *backends.SelectResult) { result.Events.Close() })
+	return result, err
 }
 
 // ChangeSubresource sets or removes it on both stores. What the secondary can not
@@ -38,15 +35,14 @@ func (b *Bucket) Select(ctx context.Context, r backends.SubresourceRequest) (*ba
 // A bucket's own documents have no key that an intent could name: what the
 // secondary did not take of them is noted too, and the operator's to set.
 func (b *Bucket) ChangeSubresource(ctx context.Context, r backends.SubresourceRequest) (*backends.SubresourceResult, error) {
-	v := b.view()
 	r.Bucket = b.Name
 	var result *backends.SubresourceResult
 	m := &mutation{
 		kind: journal.Change, keys: []string{r.Key}, invisible: r.Key == "",
 		ordered: true,                     // the primary judges the document
 		alone:   r.Query.Has("versionId"), // versions have other names on the other store
-		run: func(ctx context.Context, s side, store backends.Store, _ *tap) error {
-			if r.Key != "" && !v.profile[s].Subresources {
+		run: func(ctx context.Context, s side, store *Store, _ *tap) error {
+			if r.Key != "" && !store.Profile.Subresources {
 				err := &backends.Error{Store: store.Name(), Op: r.Op, Key: r.Key, Kind: backends.ErrNotSupported, Code: "NotImplemented"}
 				if s == secondary {
 					b.missed.note(b.log, r.Op, err)
@@ -66,10 +62,16 @@ func (b *Bucket) ChangeSubresource(ctx context.Context, r backends.SubresourceRe
 			return err
 		},
 	}
-	if err := b.mutate(ctx, v, m); err != nil {
+	m.whole = m.alone
+	if r.Key == "" {
+		m.keys = nil
+	} else if !m.alone {
+		m.needs = []need{{b, r.Key}}
+	}
+	if err := b.mutate(ctx, b.view(), m); err != nil {
 		return nil, err
 	}
-	if r.Key == "" && m.alone && v.secondary != nil {
+	if r.Key == "" && m.alone && b.view().mirror() != nil {
 		b.missed.note(b.log, r.Op, errNotAsked)
 	}
 	if r.Op == "PutBucketVersioning" {

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"slices"
 
 	"sluice/backends"
 	"sluice/gateway/journal"
@@ -19,10 +17,10 @@ func (b *Bucket) CreateUpload(ctx context.Context, r backends.CreateUploadReques
 	v := b.view()
 	r.Header = objectHeader(r.Header)
 	var results [2]*backends.CreateUploadResult
-	m := &mutation{invisible: true}
-	m.run = func(ctx context.Context, s side, store backends.Store, _ *tap) (err error) {
+	m := &mutation{invisible: true, part: true}
+	m.run = func(ctx context.Context, s side, store *Store, _ *tap) (err error) {
 		req := r
-		req.Header = v.header(s, r.Header)
+		req.Header = store.header(s, r.Header)
 		results[s], err = store.CreateUpload(ctx, req)
 		if err == nil && m.late.Load() {
 			err = store.AbortUpload(ctx, r.Key, results[s].UploadID) // nobody will know its id
@@ -57,15 +55,16 @@ func (b *Bucket) UploadPart(ctx context.Context, r backends.PartRequest) (*backe
 	if err != nil {
 		return nil, err
 	}
+	v, ids = v.holder(ids)
 	var result *backends.PutResult
 	content := newBody(r.Body, r.Size, b.o)
 	m := &mutation{
-		invisible: true, alone: ids[secondary] == "",
+		invisible: true, part: true, alone: ids[secondary] == "",
 		body: content,
-		run: func(ctx context.Context, s side, store backends.Store, t *tap) error {
+		run: func(ctx context.Context, s side, store *Store, t *tap) error {
 			req := r
 			req.UploadID, req.Body, req.SHA256 = ids[s], reader(t), cmp.Or(r.SHA256, content.sum)
-			req.Header, req.Trailer = v.trailer(s, content, v.header(s, r.Header), r.Trailer)
+			req.Header, req.Trailer = store.trailer(content, store.header(s, r.Header), r.Trailer)
 			res, err := store.UploadPart(ctx, req)
 			if s == primary {
 				result = res
@@ -82,19 +81,29 @@ func (b *Bucket) UploadPart(ctx context.Context, r backends.PartRequest) (*backe
 // CopyPart copies a range of an object into a part, on each store's own server
 // where the source is there and clean.
 func (b *Bucket) CopyPart(ctx context.Context, from *Bucket, r backends.CopyPartRequest) (*backends.CopyResult, error) {
-	v := b.view()
-	ids, err := b.openUpload(v, "UploadPartCopy", r.Key, r.UploadID)
-	if err != nil {
+	if _, err := b.openUpload(b.view(), "UploadPartCopy", r.Key, r.UploadID); err != nil {
 		return nil, err
 	}
-	source := b.source(from, v, r.SourceKey)
+	var ids [2]string
+	var source copySource
 	var result *backends.CopyResult
 	m := &mutation{
-		invisible: true, ordered: true,
-		alone: ids[secondary] == "" || source.alone || r.SourceVersionID != "",
-		run: func(ctx context.Context, s side, store backends.Store, _ *tap) error {
+		invisible: true, ordered: true, from: from, needs: []need{{from, r.SourceKey}},
+		run: func(ctx context.Context, s side, store *Store, _ *tap) (err error) {
+			if s == primary {
+				source = b.source(from, r.SourceKey)
+				ids, err = b.openUpload(b.view(), "UploadPartCopy", r.Key, r.UploadID)
+			} else if source.alone || r.SourceVersionID != "" {
+				err = errNoSource
+			}
+			if err != nil {
+				return err
+			}
+			if ids[s] == "" {
+				return errNotOpen
+			}
 			req := r
-			req.UploadID, req.Source, req.Header = ids[s], source.stores[s], v.header(s, r.Header)
+			req.UploadID, req.Source, req.Header = ids[s], source.stores[s], store.header(s, r.Header)
 			res, err := store.CopyPart(ctx, req)
 			if s == primary {
 				result = res
@@ -102,90 +111,49 @@ func (b *Bucket) CopyPart(ctx context.Context, from *Bucket, r backends.CopyPart
 			return err
 		},
 	}
-	if err := b.mutate(ctx, v, m); err != nil {
+	if err := b.mutate(ctx, b.view(), m); err != nil {
 		return nil, hideID(err, r.UploadID, ids)
 	}
 	return result, nil
 }
 
+// errNotOpen: the upload was opened in another phase, on the other store alone.
+var errNotOpen = &backends.Error{Store: "sluice", Op: "UploadPartCopy", Kind: backends.ErrNoUpload, Status: 404, Code: "NoSuchUpload"}
+
 // CompleteUpload assembles the object on the primary, then on the secondary from
 // the parts that arrived there. If they are not the same parts, the repairer
 // copies the object.
 func (b *Bucket) CompleteUpload(ctx context.Context, r backends.CompleteRequest) (*backends.PutResult, error) {
-	v := b.view()
-	ids, err := b.openUpload(v, "CompleteMultipartUpload", r.Key, r.UploadID)
+	ids, err := b.openUpload(b.view(), "CompleteMultipartUpload", r.Key, r.UploadID)
 	if err != nil {
 		return nil, err
 	}
-	var results [2]*backends.PutResult
+	c := &completion{b: b, CompleteRequest: r}
 	m := &mutation{
-		kind: journal.Write, keys: []string{r.Key},
-		ordered: true, alone: ids[secondary] == "",
-		run: func(ctx context.Context, s side, store backends.Store, _ *tap) (err error) {
-			req := r
-			req.UploadID, req.Header = ids[s], v.header(s, r.Header)
-			if !v.profile[s].Checksums {
-				req.Parts = withoutSums(r.Parts)
-			}
+		kind: journal.Write, keys: []string{r.Key}, ordered: true,
+		run: func(ctx context.Context, s side, _ *Store, _ *tap) (err error) {
 			if s == secondary {
-				req.IfMatch, req.IfNoneMatch = "", false
-				if req.Parts, err = sameParts(ctx, store, req); err != nil {
-					_ = store.AbortUpload(ctx, r.Key, req.UploadID)
-					return err
-				}
+				c.results[secondary], err = c.onSecondary(ctx)
+				return err
 			}
-			results[s], err = store.CompleteUpload(ctx, req)
-			if s == secondary && err != nil && !backends.Unknown(err) {
-				_ = store.AbortUpload(ctx, r.Key, req.UploadID) // a copy takes its place
+			// Entered: the phase stays as it is.
+			c.v = b.view()
+			if c.ids, err = b.openUpload(c.v, "CompleteMultipartUpload", r.Key, r.UploadID); err != nil {
+				return err
 			}
+			c.results[primary], err = c.onPrimary(ctx)
 			return err
 		},
-		doubt: func() bool { return v.comparableETags() && results[primary].ETag != results[secondary].ETag },
+		doubt: func() bool { return b.comparableETags() && c.results[primary].ETag != c.results[secondary].ETag },
 	}
-	if err := b.mutate(ctx, v, m); err != nil {
+	if r.IfMatch != "" || r.IfNoneMatch || conditional(r.Header) {
+		m.needs = []need{{b, r.Key}}
+	}
+	if err := b.mutate(ctx, b.view(), m); err != nil {
 		return nil, hideID(err, r.UploadID, ids)
 	}
-	b.noticeVersions(results[primary].Header)
-	return results[primary], nil
-}
-
-// withoutSums are the parts without their checksums.
-func withoutSums(parts []backends.CompletedPart) []backends.CompletedPart {
-	parts = slices.Clone(parts)
-	for i := range parts {
-		parts[i].Checksum = nil
-	}
-	return parts
-}
-
-// sameParts lists the parts the store holds of the upload, in the order they are
-// to be assembled. A part that is missing, or is not what the client names, is
-// an error: the object's content is then the primary's alone.
-func sameParts(ctx context.Context, s backends.Store, r backends.CompleteRequest) ([]backends.CompletedPart, error) {
-	etags := make(map[int]string, len(r.Parts))
-	for after, more := 0, true; more; {
-		page, err := s.ListParts(ctx, backends.ListPartsRequest{Key: r.Key, UploadID: r.UploadID, AfterNumber: after})
-		if err != nil {
-			return nil, notApplied(err)
-		}
-		for _, p := range page.Parts {
-			etags[p.Number] = p.ETag
-		}
-		more = page.Truncated && page.NextNumber > after
-		after = page.NextNumber
-	}
-	parts := make([]backends.CompletedPart, len(r.Parts))
-	for i, want := range r.Parts {
-		etag, ok := etags[want.Number]
-		if !ok || isMD5(etag) && isMD5(want.ETag) && etag != want.ETag {
-			return nil, &backends.Error{
-				Store: s.Name(), Op: "CompleteMultipartUpload", Key: r.Key, Kind: backends.ErrConflict,
-				Message: fmt.Sprintf("part %d is not the one the primary holds", want.Number),
-			}
-		}
-		parts[i] = backends.CompletedPart{Number: want.Number, ETag: etag, Checksum: want.Checksum}
-	}
-	return parts, nil
+	b.noticeVersions(c.results[primary].Header)
+	return c.results[primary], nil
 }
 
 // AbortUpload drops the upload on both stores.
@@ -195,9 +163,10 @@ func (b *Bucket) AbortUpload(ctx context.Context, key, uploadID string) error {
 	if err != nil {
 		return err
 	}
+	v, ids = v.holder(ids)
 	return hideID(b.mutate(ctx, v, &mutation{
-		invisible: true, alone: ids[secondary] == "",
-		run: func(ctx context.Context, s side, store backends.Store, _ *tap) error {
+		invisible: true, part: true, alone: ids[secondary] == "",
+		run: func(ctx context.Context, s side, store *Store, _ *tap) error {
 			return store.AbortUpload(ctx, key, ids[s])
 		},
 	}), uploadID, ids)
@@ -211,6 +180,7 @@ func (b *Bucket) ListParts(ctx context.Context, r backends.ListPartsRequest) (*b
 		return nil, err
 	}
 	id := r.UploadID
+	v, ids = v.holder(ids)
 	r.UploadID = ids[primary]
 	page, err := v.primary.ListParts(ctx, r)
 	return page, hideID(err, id, ids)

@@ -65,10 +65,20 @@ func (b *Bucket) openUpload(v view, op, key, id string) ([2]string, error) {
 		return [2]string{}, none
 	}
 	sides := ids.sides(v, b)
-	if sides[primary] == "" {
+	if sides[primary] == "" && (sides[secondary] == "" || v.mirror() == nil) {
 		return sides, none
 	}
 	return sides, nil
+}
+
+// holder is the view of an upload's parts. One that was opened before a phase
+// change may be open on what is the secondary now, alone: its parts go there, and
+// its completion brings the object over.
+func (v view) holder(ids [2]string) (view, [2]string) {
+	if ids[primary] == "" {
+		return view{phase: v.phase, primary: v.secondary}, [2]string{primary: ids[secondary]}
+	}
+	return v, ids
 }
 
 // decodeUpload takes an id apart, without a look at its MAC.

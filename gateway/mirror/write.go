@@ -49,19 +49,19 @@ func conditional(h http.Header) bool {
 	return slices.ContainsFunc(conditions, func(name string) bool { return h.Get(name) != "" })
 }
 
-// header is what of a request's header one of the stores is sent. Checksums were
+// header is what of a request's header the store is sent on its side. Checksums were
 // verified on the way in: a store that refuses them is sent none, nor is it asked for
 // any. An ACL and tags that the primary has and the secondary can not have are left
 // out there.
-func (v view) header(s side, h http.Header) http.Header {
-	p := v.profile[s]
-	noChecksums, noACL, noTags := !p.Checksums, s == secondary && !p.ACLs, s == secondary && !p.Tags
+func (s *Store) header(as side, h http.Header) http.Header {
+	p := s.Profile
+	noChecksums, noACL, noTags := !p.Checksums, as == secondary && !p.ACLs, as == secondary && !p.Tags
 	h = maps.Clone(h)
 	maps.DeleteFunc(h, func(name string, _ []string) bool {
 		return noChecksums && strings.HasPrefix(name, checksumPrefix) ||
 			noACL && (name == "X-Amz-Acl" || strings.HasPrefix(name, "X-Amz-Grant-")) ||
 			noTags && strings.HasPrefix(name, "X-Amz-Tagging") ||
-			s == secondary && slices.Contains(conditions, name)
+			as == secondary && slices.Contains(conditions, name)
 	})
 	return h
 }
@@ -69,15 +69,15 @@ func (v view) header(s side, h http.Header) http.Header {
 // trailer decides how a checksum that the client sent behind the body goes on: as a
 // header where the body was read before it is sent, else behind it, if the store
 // takes it there.
-func (v view) trailer(s side, b *body, h http.Header, t *backends.Trailer) (http.Header, *backends.Trailer) {
+func (s *Store) trailer(b *body, h http.Header, t *backends.Trailer) (http.Header, *backends.Trailer) {
 	switch {
-	case t == nil || !v.profile[s].Checksums:
+	case t == nil || !s.Profile.Checksums:
 		return h, nil
 	case b.primed():
 		h = cloned(h)
 		h.Set(t.Name, t.Value())
 		return h, nil
-	case v.profile[s].Trailers:
+	case s.Profile.Trailers:
 		return h, t
 	}
 	return h, nil
@@ -86,7 +86,6 @@ func (v view) trailer(s side, b *body, h http.Header, t *backends.Trailer) (http
 // Put stores an object on both stores from one read of r.Body. The body's
 // source answers its verification's result at its end, in place of io.EOF.
 func (b *Bucket) Put(ctx context.Context, r backends.PutRequest) (*backends.PutResult, error) {
-	v := b.view()
 	r.Header = objectHeader(r.Header)
 	var results [2]*backends.PutResult
 	content := newBody(r.Body, r.Size, b.o)
@@ -94,11 +93,11 @@ func (b *Bucket) Put(ctx context.Context, r backends.PutRequest) (*backends.PutR
 		kind: journal.Write, keys: []string{r.Key},
 		ordered: r.IfMatch != "" || r.IfNoneMatch || conditional(r.Header),
 		body:    content,
-		run: func(ctx context.Context, s side, store backends.Store, t *tap) error {
+		run: func(ctx context.Context, s side, store *Store, t *tap) error {
 			req := r
-			req.Body, req.Header = reader(t), v.header(s, r.Header)
+			req.Body, req.Header = reader(t), store.header(s, r.Header)
 			req.SHA256 = cmp.Or(r.SHA256, content.sum)
-			req.Header, req.Trailer = v.trailer(s, content, req.Header, r.Trailer)
+			req.Header, req.Trailer = store.trailer(content, req.Header, r.Trailer)
 			if s == secondary {
 				req.IfMatch, req.IfNoneMatch = "", false // judged by the primary
 			}
@@ -106,13 +105,16 @@ func (b *Bucket) Put(ctx context.Context, r backends.PutRequest) (*backends.PutR
 			results[s] = res
 			return err
 		},
-		doubt: func() bool { return v.comparableETags() && results[primary].ETag != results[secondary].ETag },
+		doubt: func() bool { return b.comparableETags() && results[primary].ETag != results[secondary].ETag },
 	}
-	if err := b.mutate(ctx, v, m); err != nil {
+	if m.ordered {
+		m.needs = []need{{b, r.Key}}
+	}
+	if err := b.mutate(ctx, b.view(), m); err != nil {
 		return nil, err
 	}
-	b.noticeVersions(results[primary].Header)
-	return results[primary], nil
+	b.noticeVersions(results[m.lead].Header)
+	return results[m.lead], nil
 }
 
 // noticeVersions finds out from an answer of the primary that it keeps versions.
@@ -134,16 +136,20 @@ func reader(t *tap) io.Reader {
 // own server. Where the secondary's source is not surely the primary's, the result
 // is left to be copied from store to store.
 func (b *Bucket) Copy(ctx context.Context, from *Bucket, r backends.CopyRequest) (*backends.CopyResult, error) {
-	v := b.view()
-	source := b.source(from, v, r.SourceKey)
+	var source copySource
 	var results [2]*backends.CopyResult
 	m := &mutation{
 		kind: journal.Write, keys: []string{r.Key},
 		ordered: true, // conditions on the source are judged by the primary
-		alone:   source.alone || r.SourceVersionID != "",
-		run: func(ctx context.Context, s side, store backends.Store, _ *tap) (err error) {
+		from:    from, needs: []need{{from, r.SourceKey}},
+		run: func(ctx context.Context, s side, store *Store, _ *tap) (err error) {
+			if s == primary {
+				source = b.source(from, r.SourceKey)
+			} else if source.alone || r.SourceVersionID != "" {
+				return errNoSource
+			}
 			req := r
-			req.Source, req.Header = source.stores[s], v.header(s, r.Header)
+			req.Source, req.Header = source.stores[s], store.header(s, r.Header)
 			results[s], err = copyOn(ctx, store, req)
 			return err
 		},
@@ -151,15 +157,22 @@ func (b *Bucket) Copy(ctx context.Context, from *Bucket, r backends.CopyRequest)
 			// The source must have been the same on both stores throughout.
 			// A copy onto itself moves its own counter; its intent watches it.
 			moved := (from != b || r.SourceKey != r.Key) && !source.Still()
-			return moved || v.comparableETags() && results[primary].ETag != results[secondary].ETag
+			return moved || b.comparableETags() && results[primary].ETag != results[secondary].ETag
 		},
 	}
-	if err := b.mutate(ctx, v, m); err != nil {
+	if conditional(r.Header) && r.SourceKey != r.Key {
+		m.needs = append(m.needs, need{b, r.Key})
+	}
+	if err := b.mutate(ctx, b.view(), m); err != nil {
 		return nil, err
 	}
 	b.noticeVersions(results[primary].Header)
 	return results[primary], nil
 }
+
+// errNoSource: the secondary does not surely hold what the primary copied, and is
+// left to the repairer.
+var errNoSource = &backends.Error{Op: "CopyObject", Kind: backends.ErrNotSupported, Err: errNotTried}
 
 // copySource is where a copy reads on each side.
 type copySource struct {
@@ -168,14 +181,15 @@ type copySource struct {
 	alone  bool               // the secondary's is not surely the primary's
 }
 
-func (b *Bucket) source(from *Bucket, v view, key string) copySource {
-	fv := from.view()
+// source finds it, when the copy has entered: the phases stay as they are.
+func (b *Bucket) source(from *Bucket, key string) copySource {
+	v := from.view()
 	src := copySource{Stamp: from.stamp(key)}
-	src.alone = !src.Clean || !fv.phase.Baseline || fv.secondary == nil
+	src.alone = !src.Clean || !v.phase.Baseline || v.mirror() == nil || v.phase.Name != b.Phase().Name
 	if from != b {
-		src.stores[primary] = fv.primary
-		if fv.secondary != nil {
-			src.stores[secondary] = fv.secondary
+		src.stores[primary] = v.primary.Store
+		if v.secondary != nil {
+			src.stores[secondary] = v.secondary.Store
 		}
 	}
 	return src
@@ -183,7 +197,7 @@ func (b *Bucket) source(from *Bucket, v view, key string) copySource {
 
 // copyOn copies on one store. Where the source carries an origin, the new object
 // must not: it has a time of its own.
-func copyOn(ctx context.Context, store backends.Store, r backends.CopyRequest) (*backends.CopyResult, error) {
+func copyOn(ctx context.Context, store *Store, r backends.CopyRequest) (*backends.CopyResult, error) {
 	r.Header = cloned(r.Header)
 	r.Header.Del(originHeader)
 	if r.Header.Get("X-Amz-Metadata-Directive") != "REPLACE" {
