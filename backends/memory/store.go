@@ -10,6 +10,8 @@ package memory
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -92,3 +94,10 @@ func (c call) version(id string) error {
 
 // now is the time as S3 tells it.
 func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
+
+// Keys lists the keys the store holds, in order.
+func (s *Store) Keys() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.objects))
+}

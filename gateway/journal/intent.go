@@ -36,7 +36,8 @@ type Intent struct {
 
 	// Guarded by the key's shard lock.
 	state      state
-	tombstone  bool      // a delete on an incomplete primary (R8)
+	incomplete bool      // it began on an incomplete primary
+	tombstone  bool      // a delete there, once it is durable (R8)
 	overlapped bool      // another mutation, copy or repair ran at the same time
 	unknown    bool      // a request of it, or of a repair it overlapped, may still land
 	since      time.Time // when the outcome became unknown
@@ -45,8 +46,21 @@ type Intent struct {
 func (in *Intent) key() Key { return Key{in.Bucket, in.Record.Key} }
 
 // Durable returns nil once the intent would survive a crash. Until then nothing
-// that could take effect may reach a store.
-func (in *Intent) Durable(ctx context.Context) error { return in.commit.Wait(ctx) }
+// that could take effect may reach a store, and a delete is no tombstone: a crash
+// would take back what reads were told.
+func (in *Intent) Durable(ctx context.Context) error {
+	if err := in.commit.Wait(ctx); err != nil {
+		return err
+	}
+	if in.incomplete && in.Kind == Delete {
+		s := in.j.shard(in.key())
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		in.tombstone = true
+		in.j.moved(in.key())
+	}
+	return nil
+}
 
 // Acknowledged is called when the client is answered while the secondary is
 // still running: whatever was read until now may be the former state.
@@ -57,7 +71,7 @@ func (in *Intent) Acknowledged() { in.j.moved(in.key()) }
 // is pending and the repairer takes over (false).
 //
 // A delete on an incomplete primary rolls forward whatever became of it: it was
-// read as done from its beginning on (R8). It is settled only by a success on both
+// read as done from the moment it was durable (R8). It is settled only by a success on both
 // stores; where old is read-only it stays as a tombstone (R12).
 func (in *Intent) End(primary, secondary Outcome) bool {
 	j, k := in.j, in.key()

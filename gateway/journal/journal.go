@@ -169,7 +169,7 @@ func (j *Journal) Begin(o Opening, bucket string, names ...string) ([]*Intent, e
 	intents := make([]*Intent, len(names))
 	records := make([]Record, len(names))
 	for i, name := range names {
-		in := &Intent{j: j, tombstone: o.Incomplete && o.Kind == Delete, Record: Record{
+		in := &Intent{j: j, incomplete: o.Incomplete, Record: Record{
 			ID: j.lastID.Add(1), Epoch: o.Epoch, Kind: o.Kind, Bucket: bucket, Key: name,
 		}}
 		intents[i], records[i] = in, in.Record
@@ -287,7 +287,7 @@ func (j *Journal) Stamp(bucket, name string) Stamp {
 func (ks *keyState) deleted() (epoch uint64) {
 	if ks != nil {
 		for _, in := range ks.intents {
-			if in.Kind == Delete {
+			if in.Kind == Delete && (in.tombstone || in.state != open) {
 				epoch = max(epoch, in.Epoch)
 			}
 		}

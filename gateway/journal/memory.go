@@ -8,7 +8,8 @@ import (
 )
 
 // MemoryLog is a Log for tests: it keeps records in memory, and its commits can
-// be held back and failed.
+// be held back and failed. While they are held what is forgotten is, too: a crash
+// brings it back.
 type MemoryLog struct {
 	mu      sync.Mutex
 	opened  []Record
@@ -17,6 +18,7 @@ type MemoryLog struct {
 	held    bool
 	closed  bool
 	waiting []heldCommit
+	forgot  []uint64 // while held
 	failure error
 }
 
@@ -44,6 +46,34 @@ func (l *MemoryLog) Release() {
 		l.finish(w)
 	}
 	l.waiting = nil
+	l.flush()
+}
+
+// Held counts the commits that are kept waiting.
+func (l *MemoryLog) Held() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting)
+}
+
+// ReleaseOne makes the oldest commit that waits durable, and what was forgotten
+// before.
+func (l *MemoryLog) ReleaseOne() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flush()
+	if len(l.waiting) > 0 {
+		l.finish(l.waiting[0])
+		l.waiting = l.waiting[1:]
+	}
+}
+
+// flush forgets what was to be forgotten. l.mu is held.
+func (l *MemoryLog) flush() {
+	for _, id := range l.forgot {
+		delete(l.records, id)
+	}
+	l.forgot = nil
 }
 
 // Fail makes every Append fail from now on, those that are held included.
@@ -98,8 +128,8 @@ func (l *MemoryLog) Append(records []Record) *Commit {
 func (l *MemoryLog) Forget(ids []uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, id := range ids {
-		delete(l.records, id)
+	if l.forgot = append(l.forgot, ids...); !l.held {
+		l.flush()
 	}
 }
 

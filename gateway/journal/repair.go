@@ -152,15 +152,17 @@ func (r *Repair) Retry(after time.Duration) {
 
 // Backoff counts a failure and answers the delay for Retry: doubling from 100 ms to
 // 30 s while the key is neither settled nor written to, with jitter so that keys that
-// failed together do not return together.
+// failed together do not return together. The jitter is by the intent and not by
+// chance, so that a simulation can be repeated.
 func (r *Repair) Backoff() time.Duration {
 	s := r.j.shard(r.key())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ks := s.keys[r.key()] // there while a repair is running
 	d := min(100*time.Millisecond<<min(ks.failures, 9), 30*time.Second)
+	jitter := rand.New(rand.NewPCG(r.intents[0].ID, uint64(ks.failures)))
 	ks.failures++
-	return d/2 + rand.N(d/2)
+	return d/2 + time.Duration(jitter.Int64N(int64(d/2)))
 }
 
 func (r *Repair) end(s *shard, after time.Duration) {

@@ -63,9 +63,8 @@ func (c *completion) onPrimary(ctx context.Context) (*backends.PutResult, error)
 }
 
 // assembleElsewhere completes the upload on the secondary and copies the object to
-// the primary. Only then has the client's request taken effect. Should another write
-// replace the object before it was copied, the two overlapped, and it may count as
-// the later one.
+// the primary. Only then has the client's request taken effect: should another write
+// replace the object on the secondary before it was copied, the request failed.
 func (c *completion) assembleElsewhere(ctx context.Context, r backends.CompleteRequest) (*backends.PutResult, error) {
 	c.elsewhere = true
 	result, err := c.v.secondary.CompleteUpload(ctx, r)
@@ -74,14 +73,16 @@ func (c *completion) assembleElsewhere(ctx context.Context, r backends.CompleteR
 	}
 	c.results[secondary] = result
 	info, err := c.v.secondary.headOrAbsent(ctx, c.Key)
+	if err == nil && (info == nil || info.ETag != result.ETag) {
+		err = &backends.Error{
+			Store: c.v.secondary.Name(), Op: "CompleteMultipartUpload", Key: c.Key, Kind: backends.ErrConflict,
+			Message: "another write replaced the object",
+		}
+	}
+	if err == nil {
+		err = copyObject(ctx, route{c.v.secondary, c.v.primary}, info, false)
+	}
 	if err != nil {
-		return nil, maybe(err)
-	}
-	if info == nil || info.ETag != result.ETag {
-		return result, nil
-	}
-	err = copyObject(ctx, route{c.v.secondary, c.v.primary}, info, false)
-	if err != nil && !errors.Is(err, backends.ErrPrecondition) {
 		return nil, maybe(err)
 	}
 	return result, nil

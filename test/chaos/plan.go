@@ -1,0 +1,71 @@
+package chaos
+
+import (
+	"math/rand/v2"
+
+	"sluice/gateway/mirror"
+)
+
+// plan is what a history is made of; everything else follows from its seed.
+type plan struct {
+	Seed                               uint64
+	Phase                              mirror.Phase
+	Conditional, ReadOnly, ReadPrimary bool
+	Faults                             int // percent of the requests
+	Crashes                            int
+	Before                             []bool // which keys old holds when the history begins
+	Changes                            []mirror.PhaseName
+	Clients                            [][]op
+}
+
+// newPlan draws a plan.
+func newPlan(seed uint64) plan {
+	random := rand.New(rand.NewPCG(seed, 0))
+	p := plan{
+		Seed: seed, Conditional: random.IntN(2) == 0, ReadPrimary: random.IntN(5) == 0,
+		Faults: []int{0, 5, 15, 40}[random.IntN(4)], Crashes: max(0, random.IntN(4)-1),
+	}
+	p.Phase = mirror.Phase{Name: mirror.Mirroring, Epoch: 1, Baseline: true}
+	switch random.IntN(6) {
+	case 0, 1:
+		p.Changes = changes(random, mirror.Switched, mirror.Mirroring)
+	case 2, 3:
+		p.Phase.Name = mirror.Switched
+		p.Changes = changes(random, mirror.Mirroring, mirror.Switched)
+	case 4:
+		p.Phase.Name, p.ReadOnly = mirror.Switched, true
+	case 5:
+		p.Phase = mirror.Phase{Name: mirror.Passthrough, Epoch: 1}
+		p.Changes = changes(random, mirror.Mirroring, mirror.Switched, mirror.Mirroring, mirror.Passthrough)
+	}
+	for range keys {
+		p.Before = append(p.Before, random.IntN(2) == 0)
+	}
+	for range 2 + random.IntN(3) {
+		var ops []op
+		for range 2 + random.IntN(5) {
+			ops = append(ops, op{draw(random), random.IntN(len(keys)), random.IntN(len(keys))})
+		}
+		p.Clients = append(p.Clients, ops)
+	}
+	return p
+}
+
+// changes are some of the ways, in their order.
+func changes(random *rand.Rand, names ...mirror.PhaseName) []mirror.PhaseName {
+	return names[:random.IntN(len(names)+1)]
+}
+
+func draw(random *rand.Rand) string {
+	total := 0
+	for _, o := range operations {
+		total += o.weight
+	}
+	n := random.IntN(total)
+	for _, o := range operations {
+		if n -= o.weight; n < 0 {
+			return o.name
+		}
+	}
+	panic("unreachable")
+}

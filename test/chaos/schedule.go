@@ -1,0 +1,217 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing/synctest"
+	"time"
+
+	"sluice/gateway/mirror"
+)
+
+// action is something the scheduler can do next.
+type action struct {
+	weight int
+	do     func()
+}
+
+// play runs the plan to its end: until the clients are done.
+func (w *world) play() {
+	w.boot()
+	for {
+		synctest.Wait()
+		if !w.step() {
+			return
+		}
+	}
+}
+
+// step does one thing that can be done now, and tells whether the clients have more
+// to do.
+func (w *world) step() bool {
+	var actions []action
+	add := func(weight int, do func()) { actions = append(actions, action{weight, do}) }
+	for _, r := range w.pending() {
+		add(20, func() { w.serve(r) })
+	}
+	if w.log.Held() > 0 {
+		add(20, func() { w.log.ReleaseOne() })
+	}
+	busy := false
+	for _, c := range w.clients {
+		busy = busy || c.busy || len(c.ops) > 0
+		if !c.busy && len(c.ops) > 0 {
+			add(10, c.begin)
+		}
+	}
+	w.expire()
+	for _, z := range w.zombies {
+		add(4, func() { w.land(z) })
+	}
+	if !w.calm && busy {
+		if w.crashes < w.plan.Crashes {
+			add(1, w.crash)
+		}
+		if w.changes < len(w.plan.Changes) && !w.changing {
+			add(2, w.change)
+		}
+		add(1, w.crawl)
+	}
+	moments := 2
+	if len(actions) == 0 {
+		moments = 1
+	}
+	add(moments, w.wait)
+	w.choose(actions)
+	return busy
+}
+
+func (w *world) choose(actions []action) {
+	total := 0
+	for _, a := range actions {
+		total += a.weight
+	}
+	n := w.random.IntN(total)
+	for _, a := range actions {
+		if n -= a.weight; n < 0 {
+			a.do()
+			return
+		}
+	}
+}
+
+// wait lets time pass.
+func (w *world) wait() {
+	pauses := []time.Duration{time.Millisecond, 100 * time.Millisecond, time.Second, syncTimeout, storeTimeout, quarantine}
+	time.Sleep(pauses[w.random.IntN(len(pauses))])
+}
+
+// serve makes something of a request: usually what the store would.
+func (w *world) serve(r *request) {
+	fault := !w.calm && w.random.IntN(100) < w.plan.Faults
+	kind := w.random.IntN(4)
+	switch {
+	case r.effective && fault && r.mutating:
+		w.finish(r, lost)
+	case r.effective:
+		w.finish(r, answered)
+	case fault && (kind == 0 || !r.mutating):
+		w.finish(r, refused)
+	case fault && kind == 1:
+		w.takeEffect(r)
+		w.finish(r, lost)
+	case fault && kind == 2:
+		w.finish(r, lost)
+	case fault:
+		w.mu.Lock()
+		w.bury(r)
+		w.mu.Unlock()
+		w.finish(r, lost)
+	case w.random.IntN(3) == 0:
+		w.takeEffect(r) // the answer comes later
+	default:
+		w.takeEffect(r)
+		w.finish(r, answered)
+	}
+}
+
+func (w *world) takeEffect(r *request) {
+	r.err = r.run()
+	r.effective = true
+	if r.err != nil {
+		w.note("%s: %v", r.name, r.err)
+	} else {
+		w.note("%s takes effect", r.name)
+	}
+}
+
+// finish answers a request.
+func (w *world) finish(r *request, v verdict) {
+	if v != answered {
+		w.note("%s: %s", r.name, map[verdict]string{refused: "refused", lost: "no answer"}[v])
+	} else if r.mutating {
+		w.note("%s answered", r.name)
+	}
+	w.mu.Lock()
+	w.waiting = slices.DeleteFunc(w.waiting, func(other *request) bool { return other == r })
+	w.mu.Unlock()
+	r.decision <- v
+}
+
+// expire drops the late requests whose time is over.
+func (w *world) expire() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.zombies = slices.DeleteFunc(w.zombies, func(z zombie) bool { return !time.Now().Before(z.until) })
+}
+
+// land lets a late request take effect, or never.
+func (w *world) land(z zombie) {
+	w.mu.Lock()
+	w.zombies = slices.DeleteFunc(w.zombies, func(other zombie) bool { return other.request == z.request })
+	w.mu.Unlock()
+	if w.random.IntN(4) == 0 {
+		return
+	}
+	err := z.run()
+	w.note("LATE %s lands: %v", z.name, err)
+}
+
+// crawl copies a key in the background.
+func (w *world) crawl() {
+	key := keys[w.random.IntN(len(keys))]
+	w.note("backfill of %s", key)
+	b := w.gateway.bucket
+	w.gateway.rooms.Go(func() {
+		err := b.Backfill(context.Background(), key)
+		w.note("backfill of %s: %v", key, err)
+	})
+}
+
+// change begins the plan's next phase change.
+func (w *world) change() {
+	name := w.plan.Changes[w.changes]
+	w.changes++
+	w.changing = true
+	g := w.gateway
+	w.note("PHASE change to %s begins", name)
+	g.rooms.Go(func() {
+		err := g.bucket.ChangePhase(context.Background(), syncTimeout, func(ctx context.Context, p mirror.Phase) (mirror.Phase, error) {
+			return w.decide(g, p, name)
+		})
+		w.note("PHASE change to %s: %v", name, err)
+		if g == w.gateway {
+			w.changing = false
+		}
+	})
+}
+
+var errNoSuchChange = errors.New("the phase has no such way out")
+
+// decide is the durable decision of a phase change.
+func (w *world) decide(g *gateway, p mirror.Phase, name mirror.PhaseName) (mirror.Phase, error) {
+	from := p.Name
+	p.Name, p.Epoch = name, p.Epoch+1
+	switch {
+	case from == mirror.Passthrough && name == mirror.Mirroring:
+		p.Baseline, p.Backfilled = len(w.new.Keys()) == 0, false
+	case from == mirror.Mirroring && name == mirror.Passthrough:
+		p.Baseline, p.Backfilled = false, false
+	case from == mirror.Mirroring && name == mirror.Switched && p.Baseline:
+	case from == mirror.Switched && name == mirror.Mirroring && !w.plan.ReadOnly:
+	default:
+		return p, errNoSuchChange
+	}
+	// The record is written in one step: the gateway may crash before or after.
+	r := &request{name: fmt.Sprintf("state: %s epoch %d", name, p.Epoch), mutating: false, life: g.life, decision: make(chan verdict)}
+	r.run = func() error { w.phase = p; return nil }
+	if !w.enter(r) {
+		return p, errDead
+	}
+	if v := <-r.decision; v != answered {
+		return p, errDead
+	}
+	return p, nil
+}
