@@ -1,0 +1,2 @@
+// Package model checks the protocol that keeps two stores equal.
+package model
