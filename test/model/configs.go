@@ -47,8 +47,8 @@ func mirroringConfigs() []Config {
 
 func switchedConfigs() []Config {
 	return []Config{
-		{Name: "S1 delete, conditional copy", Phase: Switched, Incomplete: true, Old: First, Ops: []Op{first(Delete)}, Reads: 2, Copies: 1, Tee: true, Conditional: true, StaleListing: true, Faults: 2, Crashes: 1},
-		{Name: "S2 put, conditional copy", Phase: Switched, Incomplete: true, Old: First, Ops: []Op{first(Put)}, Reads: 2, Copies: 1, Tee: true, Conditional: true, StaleListing: true, Faults: 2, Crashes: 1},
+		{Name: "S1 delete, conditional copy", Phase: Switched, Incomplete: true, Old: First, Ops: []Op{first(Delete)}, Reads: 2, Copies: 1, Tee: true, Conditional: true, StaleListing: true, Faults: 2, Crashes: 1, PrimaryDown: true},
+		{Name: "S2 put, conditional copy", Phase: Switched, Incomplete: true, Old: First, Ops: []Op{first(Put)}, Reads: 2, Copies: 1, Tee: true, Conditional: true, StaleListing: true, Faults: 2, Crashes: 1, PrimaryDown: true},
 		{Name: "S3 put then delete, unconditional copy", Phase: Switched, Incomplete: true, Old: First, Ops: []Op{first(Put), then(Delete, 0)}, Reads: 2, Copies: 1, Tee: true, StaleListing: true, Faults: 1, Crashes: 1},
 		{Name: "S4 put beside delete, on both stores", Phase: Switched, Incomplete: true, New: First, Old: First, Ops: []Op{first(Put), first(Delete)}, Reads: 2, Faults: 1, Crashes: 1, PrimaryDown: true},
 		{Name: "S5 put-if-absent beside delete, conditional copy", Phase: Switched, Incomplete: true, Old: First, Ops: []Op{first(PutIfAbsent), first(Delete)}, Reads: 1, Copies: 1, Tee: true, Conditional: true, StaleListing: true, Faults: 1, Crashes: 1, Strict: true},
@@ -67,6 +67,7 @@ func readOnlyConfigs() []Config {
 		{Name: "R2 delete then put, conditional copy", Phase: Switched, Incomplete: true, ReadOnlyOld: true, Old: First, Ops: []Op{first(Delete), then(Put, 0)}, Reads: 2, Copies: 1, Tee: true, Conditional: true, StaleListing: true, Faults: 2, Crashes: 1, PrimaryDown: true},
 		{Name: "R3 delete then put then delete", Phase: Switched, Incomplete: true, ReadOnlyOld: true, Old: First, Ops: []Op{first(Delete), then(Put, 0), then(Delete, 1)}, Reads: 2, Faults: 1, Crashes: 1},
 		{Name: "R4 tag then delete, conditional copy", Phase: Switched, Incomplete: true, ReadOnlyOld: true, Old: First, Ops: []Op{first(Tag), then(Delete, 0)}, Reads: 2, Copies: 1, Tee: true, Conditional: true, StaleListing: true, Faults: 1, Crashes: 1},
+		{Name: "R5 complete then delete, complete again", Phase: Switched, Incomplete: true, ReadOnlyOld: true, Old: First, Ops: []Op{first(Complete), then(Delete, 0), then(CompleteAgain, 0)}, Reads: 2, Idempotent: true, Faults: 1, Crashes: 1},
 	}
 }
 
@@ -89,6 +90,7 @@ func phaseConfigs() []Config {
 		{Name: "X6 delete then put, cancel, start, switch", Phase: Mirroring, Incomplete: true, New: First, Old: First, Ops: []Op{first(Delete), then(Put, 0)}, Reads: 1, Path: []Change{Cancel, Start, Switch}, Crashes: 1},
 		{Name: "X7 put, start over a foreign object, switch", Phase: Passthrough, Incomplete: true, New: Foreign, Old: First, Ops: []Op{first(Put)}, Reads: 2, Path: []Change{Start, Switch}, Faults: 1, Crashes: 1},
 		{Name: "X8 delete, start over an extra object, switch", Phase: Passthrough, Incomplete: true, New: Foreign, Ops: []Op{first(Delete)}, Reads: 2, Path: []Change{Start, Switch}, Faults: 1, Crashes: 1},
+		{Name: "X10 delete then put, early switch, backfill done, rollback", Phase: Mirroring, Incomplete: true, Old: First, Ops: []Op{first(Delete), then(Put, 0)}, Reads: 1, Copies: 1, Tee: true, Conditional: true, StaleListing: true, Path: []Change{Switch, BackfillDone, Rollback}, Crashes: 1},
 		{Name: "X9 put, copy from a read, cancel, start", Phase: Mirroring, Incomplete: true, Old: First, Ops: []Op{first(Put)}, Reads: 1, Copies: 1, Tee: true, Path: []Change{Cancel, Start}, Faults: 1, Crashes: 1},
 	}
 }
@@ -102,6 +104,7 @@ func multipartConfigs() []Config {
 		{Name: "U5 complete then delete, complete again, no such upload", Phase: Mirroring, Ops: []Op{first(Complete), then(Delete, 0), then(CompleteAgain, 0)}, Reads: 1, LosesUpload: true, Faults: 1, Crashes: 1},
 		{Name: "U6 complete then put, complete again, switched", Phase: Switched, Incomplete: true, Ops: []Op{first(Complete), then(Put, 0), then(CompleteAgain, 0)}, Reads: 1, LosesUpload: true, Idempotent: true, Faults: 1, Crashes: 1, Eager: true},
 		{Name: "U7 complete, complete again, switch", Phase: Mirroring, Incomplete: true, New: First, Old: First, Ops: []Op{first(Complete), then(CompleteAgain, 0)}, Reads: 2, LosesUpload: true, Idempotent: true, Path: []Change{Switch}, Faults: 1, Crashes: 1},
+		{Name: "U9 complete then delete, complete again, small", Phase: Mirroring, Ops: []Op{first(Complete), then(Delete, 0), then(CompleteAgain, 0)}, Idempotent: true, Faults: 1, Eager: true},
 		{Name: "U8 complete, old read-only", Phase: Switched, Incomplete: true, ReadOnlyOld: true, Old: First, Ops: []Op{first(Complete), first(Delete)}, Reads: 2, Faults: 2, Crashes: 1},
 	}
 }
@@ -116,6 +119,7 @@ func copyConfigs() []Config {
 		{Name: "C6 copy beside delete, switched", Phase: Switched, Incomplete: true, Old: First, HasSource: true, SourceOld: SourceFirst, SourceWrites: true, Ops: []Op{first(CopyOp), first(Delete)}, Reads: 1, Faults: 1, Crashes: 1},
 		{Name: "C7 copy, old read-only, source deleted", Phase: Switched, Incomplete: true, ReadOnlyOld: true, Old: First, HasSource: true, SourceOld: SourceFirst, SourceWrites: true, SourceOp: Delete, Ops: []Op{first(CopyOp)}, Reads: 2, Faults: 1, Crashes: 1, Path: []Change{CompleteMigration}},
 		{Name: "C8 copy, switch, source written", Phase: Mirroring, Incomplete: true, New: First, Old: First, HasSource: true, SourceOld: SourceFirst, SourceWrites: true, Ops: []Op{first(CopyOp)}, Reads: 1, Faults: 1, Crashes: 1, Path: []Change{Switch}},
+		{Name: "C11 copy, switched, source written, nothing fails", Phase: Switched, Incomplete: true, Old: First, HasSource: true, SourceOld: SourceFirst, SourceWrites: true, Ops: []Op{first(CopyOp)}, Reads: 2},
 		{Name: "C9 put, copy onto itself", Phase: Mirroring, New: First, Old: First, Ops: []Op{first(Put), first(CopySelf)}, Reads: 2, Faults: 1, Crashes: 1},
 		{Name: "C10 copy onto itself beside delete, switched", Phase: Switched, Incomplete: true, Old: First, Ops: []Op{first(CopySelf), first(Delete)}, Reads: 1, Copies: 1, Conditional: true, StaleListing: true, Faults: 1, Crashes: 1},
 	}
@@ -132,6 +136,7 @@ func completeConfigs() []Config {
 		{Name: "F7 delete then put, backfill done", Phase: Switched, Incomplete: true, Old: First, Ops: []Op{first(Delete), then(Put, 0)}, Reads: 2, Path: []Change{BackfillDone}, Faults: 1, Crashes: 1},
 		{Name: "F8 put, all of it", Phase: Mirroring, Incomplete: true, Old: First, Ops: []Op{first(Put)}, Reads: 1, Copies: 1, Conditional: true, StaleListing: true, Path: []Change{BackfillDone, Switch, CompleteMigration}, Faults: 1, Crashes: 1},
 		{Name: "F9 put, completed", Phase: Completed, New: First, Old: Foreign, Ops: []Op{first(Put), then(Delete, 0)}, Reads: 2, Faults: 1, Crashes: 1},
+		{Name: "F11 delete then put, complete at once", Phase: Switched, Incomplete: true, Old: First, Ops: []Op{first(Delete), then(Put, 0)}, Reads: 2, Path: []Change{CompleteMigration}, Faults: 1, Crashes: 1},
 		{Name: "F10 listing, delete, complete, old read-only", Phase: Switched, Incomplete: true, ReadOnlyOld: true, Old: First, Ops: []Op{first(Delete)}, Reads: 2, List: true, Path: []Change{CompleteMigration}, Faults: 1, Crashes: 1},
 	}
 }

@@ -136,13 +136,13 @@ func (m *Model) apply(s *State, store Store, e Effect) Outcome {
 			return Refused
 		}
 	case AssembleParts:
-		if !s.Upload[store] {
-			if m.Idempotent {
-				return Took // "it is completed", of a former Complete: no effect now
-			}
+		switch {
+		case s.Uploads[store] == UploadCompleted && m.Idempotent:
+			return Took // "it is completed", which a former Complete did: no effect now
+		case s.Uploads[store] != UploadOpen:
 			return Failed // NoSuchUpload
 		}
-		s.Upload[store] = false
+		s.Uploads[store] = UploadCompleted
 	}
 	s.Stores[store] = e.Value
 	return Took

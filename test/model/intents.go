@@ -45,10 +45,14 @@ func (m *Model) agree(s *State, i int, op Operation) bool {
 
 // supersede settles what older operations left behind, since both stores now hold
 // the result of one that overlapped nothing (R3). A change in place says nothing
-// of the content before it.
+// of the content before it, and a Complete's success does not say that it took
+// effect now: neither settles more than itself.
 func (m *Model) supersede(s *State, i int) {
-	if i < len(m.Ops) && m.Ops[i].Kind.change() && m.on(SupersedeNotByChange) {
-		return
+	if i < len(m.Ops) {
+		kind := m.Ops[i].Kind
+		if kind.change() && m.on(SupersedeNotByChange) || kind.completes() && m.on(CompleteNeverSupersedes) {
+			return
+		}
 	}
 	for j := range s.Intents {
 		if s.Intents[j].State == Pending && !(s.Intents[j].Unknown && m.on(SupersedeKnownOnly)) {

@@ -79,7 +79,7 @@ func (m *Model) initial() State {
 	}
 	for _, op := range m.Ops {
 		if op.Kind.completes() {
-			s.Upload = [2]bool{true, true}
+			s.Uploads = [2]Upload{UploadOpen, UploadOpen}
 		}
 	}
 	truth := func(onNew, onOld Value) Value {

@@ -7,10 +7,13 @@ import (
 )
 
 var (
-	full   = flag.Bool("full", false, "search every configuration to its end, for liveness too")
-	states = flag.Int("states", 60_000, "states to search of each configuration, unless -full")
-	off    = flag.String("off", "", "rules to leave out, separated by commas")
-	only   = flag.String("config", "", "the configurations whose name begins so")
+	full    = flag.Bool("full", false, "search every configuration to its end, for liveness too")
+	states  = flag.Int("states", 100_000, "states to search of each configuration, unless -full")
+	off     = flag.String("off", "", "rules to leave out, separated by commas")
+	faults  = flag.Int("faults", -1, "at most so many faults, instead of each configuration's own number")
+	crashes = flag.Int("crashes", -1, "so many crashes")
+	reads   = flag.Int("reads", -1, "so many reads")
+	only    = flag.String("config", "", "the configurations whose name begins so")
 )
 
 func TestModel(t *testing.T) {
@@ -34,6 +37,9 @@ func TestModel(t *testing.T) {
 		if !strings.HasPrefix(c.Name, *only) {
 			continue
 		}
+		override(&c.Faults, *faults)
+		override(&c.Crashes, *crashes)
+		override(&c.Reads, *reads)
 		t.Run(c.Name, func(t *testing.T) {
 			r := NewModel(c, rules).Search(limits)
 			total += r.States
@@ -48,4 +54,10 @@ func TestModel(t *testing.T) {
 		})
 	}
 	t.Logf("%d states", total)
+}
+
+func override(n *uint8, flag int) {
+	if flag >= 0 {
+		*n = uint8(flag)
+	}
 }

@@ -149,9 +149,9 @@ func (m *Model) requestSteps(s *State, i, side int, out *Steps) {
 		}
 		m.resolve(&next, i, side, result)
 		out.add(next, "%v %d %v on %v", kind, i, resultText(result), store)
-		if kind.completes() && side == secondary && m.LosesUpload && s.Upload[store] {
+		if kind.completes() && side == secondary && m.LosesUpload && s.Uploads[store] == UploadOpen {
 			next = *s
-			next.Upload[store] = false // lost, or of other parts: it is aborted
+			next.Uploads[store] = NoUpload // lost, or of other parts: it is aborted
 			m.resolve(&next, i, side, Failed)
 			out.add(next, "%v %d finds no such parts on %v", kind, i, store)
 		}
@@ -208,6 +208,11 @@ func (m *Model) resolve(s *State, i, side int, result Outcome) {
 		op.Results[secondary] = NotTried
 		if result == Succeeded {
 			op.Results[secondary] = InFlight
+			if m.on(OrderedMoves) {
+				// A read that found nothing on new must not go on to old and
+				// see there what the secondary made of its own source.
+				s.moveCounter()
+			}
 		}
 	}
 }

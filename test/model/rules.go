@@ -39,6 +39,7 @@ const (
 	ValidateEpoch
 	// R7
 	OrderedWhileIncomplete
+	OrderedMoves
 	// R8
 	TombstoneIsTruth
 	DeleteRollsForward
@@ -79,6 +80,7 @@ const (
 	StampUnderIntent
 	// Multipart uploads
 	CompleteCompares
+	CompleteNeverSupersedes
 
 	ruleCount
 )
@@ -107,6 +109,7 @@ var ruleNames = [ruleCount]string{
 	ValidateFill:                "validate-fill",
 	ValidateJoin:                "validate-join",
 	ValidateEpoch:               "validate-epoch",
+	OrderedMoves:                "ordered-moves",
 	OrderedWhileIncomplete:      "ordered-while-incomplete",
 	TombstoneIsTruth:            "tombstone-is-truth",
 	DeleteRollsForward:          "delete-rolls-forward",
@@ -138,6 +141,7 @@ var ruleNames = [ruleCount]string{
 	SourceWatched:               "source-watched",
 	SourcePromoted:              "source-promoted",
 	StampUnderIntent:            "stamp-under-intent",
+	CompleteNeverSupersedes:     "complete-never-supersedes",
 	CompleteCompares:            "complete-compares",
 }
 

@@ -137,6 +137,16 @@ const (
 	secondary
 )
 
+// Upload is the state of the multipart upload on a store.
+type Upload uint8
+
+// The states of an upload.
+const (
+	NoUpload Upload = iota // never opened, lost, or aborted
+	UploadOpen
+	UploadCompleted
+)
+
 // Late is a request whose sender has given up waiting: it may still take effect
 // at any time, or never.
 type Late struct {
@@ -164,8 +174,8 @@ type State struct {
 	Reader     Reader
 	Cache      Value
 	Source     Source
-	Upload     [2]bool // the multipart upload is open on the store
-	Faults     uint8   // used so far
+	Uploads    [2]Upload // by store
+	Faults     uint8     // used so far
 	Crashes    uint8
 }
 
