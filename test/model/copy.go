@@ -175,7 +175,7 @@ func (m *Model) copyEnds(s *State, out *Steps) {
 			m.supersede(&next, copyIntent)
 		}
 	} else {
-		in.State = Pending
+		in.State, in.Overlapped = Pending, false
 	}
 	if m.on(EndMoves) {
 		next.moveCounter()

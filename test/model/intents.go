@@ -8,7 +8,7 @@ func (m *Model) endIntent(s *State, i int, op Operation) (settled bool) {
 		return true // PassthroughHasIntents is off
 	}
 	if in.Overlapped && m.on(OverlapIsPending) || in.Unknown || !m.agree(s, i, op) {
-		in.State = Pending
+		in.State, in.Overlapped = Pending, false
 		m.merge(s, i)
 		return false
 	}

@@ -61,3 +61,20 @@ func override(n *uint8, flag int) {
 		*n = uint8(flag)
 	}
 }
+
+// TestCompleteWithOldDown: once the primary is complete, the migration may be
+// completed though intents are pending, because old is gone for good, say. They
+// are kept until their quarantine is over. An incomplete primary does not allow
+// it (NoPendingAtChange, F11): there a read may have seen a DELETE that has yet to
+// take effect, and others must go on waiting for it.
+func TestCompleteWithOldDown(t *testing.T) {
+	c, _ := ConfigNamed("F1")
+	limits := Limits{States: *states, Live: *full}
+	if *full {
+		limits.States = 0
+	}
+	r := NewModel(c, RuleSet(0).With(NoPendingAtChange)).Search(limits)
+	if r.Violation != "" {
+		t.Errorf("%s:\n  %s", r.Violation, strings.Join(r.Trace, "\n  "))
+	}
+}

@@ -119,8 +119,11 @@ func (m *Model) alone(s *State, i int) bool {
 func (m *Model) openIntent(s *State, i int) {
 	overlaps := false
 	for j := range s.Intents {
-		if other := &s.Intents[j]; other.State == Open || other.unknown() {
+		switch other := &s.Intents[j]; {
+		case other.State == Open:
 			other.Overlapped, overlaps = true, true
+		case other.unknown():
+			overlaps = true
 		}
 	}
 	if s.Repair.Step != RepairIdle {
@@ -155,18 +158,7 @@ func (m *Model) requestSteps(s *State, i, side int, out *Steps) {
 			m.resolve(&next, i, side, Failed)
 			out.add(next, "%v %d finds no such parts on %v", kind, i, store)
 		}
-		if s.Faults < m.Faults {
-			next = *s
-			next.Faults++
-			m.resolve(&next, i, side, Failed)
-			out.add(next, "%v %d fails on %v without effect", kind, i, store)
-			next = *s
-			next.Faults++
-			m.resolve(&next, i, side, Unknown)
-			if next.addLate(store, effect) {
-				out.add(next, "%v %d times out on %v, may land later", kind, i, store)
-			}
-		}
+		m.requestFaults(s, i, side, store, out)
 	case Took:
 		next := *s
 		m.resolve(&next, i, side, Succeeded)
@@ -183,6 +175,23 @@ func (m *Model) requestSteps(s *State, i, side int, out *Steps) {
 			next.Ops[i].Results[primary] = InFlight
 			out.add(next, "%v %d is sent to %v again", kind, i, store)
 		}
+	}
+}
+
+// requestFaults: a request in flight fails, or nobody learns what becomes of it (R2).
+func (m *Model) requestFaults(s *State, i, side int, store Store, out *Steps) {
+	if s.Faults >= m.Faults {
+		return
+	}
+	next := *s
+	next.Faults++
+	m.resolve(&next, i, side, Failed)
+	out.add(next, "%v %d fails on %v without effect", m.Ops[i].Kind, i, store)
+	next = *s
+	next.Faults++
+	m.resolve(&next, i, side, Unknown)
+	if next.addLate(store, m.effect(i, side)) {
+		out.add(next, "%v %d times out on %v, may land later", m.Ops[i].Kind, i, store)
 	}
 }
 
