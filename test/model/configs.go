@@ -245,5 +245,12 @@ func listConfigs() []Config {
 			Ops: []Op{first(Put), then(Delete, 0)}, Reads: 2, List: true,
 			Faults: 1, Crashes: 1,
 		},
+		{
+			Name:  "L4 list, put, rollback",
+			Phase: Switched, New: First, Old: First, Incomplete: true,
+			Ops: []Op{first(Put)}, Reads: 2, List: true,
+			Path:   []Change{Rollback},
+			Faults: 1, Crashes: 1,
+		},
 	}
 }

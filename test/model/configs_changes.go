@@ -79,6 +79,29 @@ func phaseConfigs() []Config {
 			Copies: 1, Tee: true, StaleListing: true, Path: []Change{Switch, BackfillDone, Rollback},
 			Crashes: 1, Conditional: true,
 		},
+		{
+			Name:  "X11 put-if-absent, backfill done",
+			Phase: Mirroring, Old: First, Incomplete: true,
+			Ops: []Op{first(PutIfAbsent)}, Reads: 1,
+			Copies: 1,
+			Path:   []Change{BackfillDone, Switch},
+			Faults: 1, Crashes: 1,
+		},
+		{
+			Name:  "X12 put, backfill done, cancel, start, switch",
+			Phase: Mirroring, New: First, Old: First, Incomplete: true,
+			Ops: []Op{first(Put), first(Delete)}, Reads: 1,
+			Path:   []Change{BackfillDone, Cancel, Start, Switch},
+			Faults: 0, Crashes: 1,
+		},
+		{
+			Name:  "X13 put, backfill done, cancel, start, to an empty store",
+			Phase: Mirroring, Incomplete: true,
+			Ops: []Op{first(Put)}, Reads: 2,
+			Copies: 1, Conditional: true,
+			Path:   []Change{BackfillDone, Cancel, Start, Switch},
+			Faults: 1, Crashes: 1,
+		},
 	}
 }
 
@@ -139,6 +162,12 @@ func multipartConfigs() []Config {
 			Name:   "U9 complete then delete, complete again, small",
 			Phase:  Mirroring,
 			Ops:    []Op{first(Complete), then(Delete, 0), then(CompleteAgain, 0)},
+			Faults: 1, Idempotent: true, Eager: true,
+		},
+		{
+			Name:  "U10 complete then delete, complete again, switched, small",
+			Phase: Switched, Incomplete: true,
+			Ops: []Op{first(Complete), then(Delete, 0), then(CompleteAgain, 0)}, Reads: 1,
 			Faults: 1, Idempotent: true, Eager: true,
 		},
 	}

@@ -22,6 +22,10 @@ func (k Kind) String() string {
 // completes an upload.
 func (k Kind) completes() bool { return k == Complete || k == CompleteAgain }
 
+// ofStore: what becomes of it depends on what else the store has: the copy's
+// source, the upload. The two stores may differ in that.
+func (k Kind) ofStore() bool { return k == CopyOp || k.completes() }
+
 // inPlace: the result depends on what the store holds.
 func (k Kind) inPlace() bool { return k == CopySelf || k == Tag }
 

@@ -101,11 +101,14 @@ func (m *Model) excluded(s *State, i int) bool {
 	return false
 }
 
-// alone: the secondary's own source is not surely the primary's.
+// alone: what the secondary would make of the operation is not surely what the
+// primary makes of it.
 func (m *Model) alone(s *State, i int) bool {
 	switch {
 	case s.Ops[i].Stage == Stamped:
 		return s.Ops[i].Alone
+	case m.Ops[i].Kind.ofStore() && s.incompletePrimary() && m.on(AloneWhileIncomplete):
+		return true // a read of new's absence would go on to old and see it there (R8)
 	case m.Ops[i].Kind == CopyOp:
 		return !m.sourceClean(s) && m.on(SourceClean)
 	case m.Ops[i].Kind == CopySelf:
@@ -217,11 +220,6 @@ func (m *Model) resolve(s *State, i, side int, result Outcome) {
 		op.Results[secondary] = NotTried
 		if result == Succeeded {
 			op.Results[secondary] = InFlight
-			if m.on(OrderedMoves) {
-				// A read that found nothing on new must not go on to old and
-				// see there what the secondary made of its own source.
-				s.moveCounter()
-			}
 		}
 	}
 }

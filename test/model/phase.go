@@ -54,11 +54,12 @@ func (m *Model) phaseSteps(s *State, out *Steps) {
 	}
 }
 
-// nothingOnlyOnOld is what a crawl proves. In mirroring a clean key must be on
-// both stores; of a dirty one the repairer takes care.
+// nothingOnlyOnOld is what a crawl proves. A key is not done because it is dirty:
+// its operation may be refused, and settle without anybody having copied it.
 func (m *Model) nothingOnlyOnOld(s *State) bool {
 	if s.Phase == Mirroring {
-		return !s.clean() || s.Stores[New] == s.Stores[Old]
+		sourceDone := s.Source.Values[New] != Absent || s.Source.Values[Old] == Absent
+		return sourceDone && (!s.onlyOnOld() || !s.clean() && !m.on(DirtyIsNotDone))
 	}
 	return (!s.onlyOnOld() || m.tombstone(s)) && !(m.HasSource && m.sourceOnlyOnOld(s))
 }
@@ -113,13 +114,22 @@ func (m *Model) decide(next State, change Change) State {
 	}
 	next.Hold = false
 	next.PathDone++
-	if change == Start && next.Stores[New] != Absent && m.on(BaselineProven) {
-		// R11: new is not empty, so the key is dirty until it is compared.
-		next.Intents[baselineIntent] = Intent{State: Pending}
+	if change == Start && m.on(BaselineProven) {
+		// R11: where new is not empty, the key is dirty until it is compared.
+		if next.Stores[New] != Absent {
+			next.Intents[baselineIntent] = Intent{State: Pending}
+		}
+		if next.Source.Values[New] != Absent {
+			next.Source.Pending = true
+		}
 	}
-	if change == BackfillDone {
+	switch {
+	case change == BackfillDone:
 		next.Incomplete = false
-	} else {
+	case change == Cancel && m.on(CancelVoidsBackfill):
+		next.Incomplete = true // R11: new misses what is written from now on
+		fallthrough
+	default:
 		next.Phase = change.to()
 	}
 	m.moveEpoch(&next)

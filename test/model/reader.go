@@ -197,6 +197,11 @@ func (m *Model) listBegins(s *State, out *Steps) {
 		Step: ListAskingNew, Done: s.Reader.Done, Phase: s.Phase,
 		Incomplete: m.asksBoth(s), Snapshot: m.tombstone(s) && m.on(ListSnapshot),
 	}
+	if s.primary() == Old {
+		next.Reader.Step = ReadAskingPrimary
+		out.add(next, "listing asks the primary alone")
+		return
+	}
 	out.add(next, "listing takes the tombstones: %v", next.Reader.Snapshot)
 }
 
@@ -206,9 +211,12 @@ func (m *Model) listSteps(s *State, out *Steps) {
 	case ListAskingNew:
 		m.readMoves(s, ListNewAnswered, s.Stores[New], "new's page", out)
 	case ListNewAnswered:
-		if r.Value != Absent || !r.Incomplete {
+		switch {
+		case r.NewEpoch && m.on(ValidateEpoch):
+			m.readRepeats(s, out)
+		case r.Value != Absent || !r.Incomplete:
 			m.readEnds(s, r.Value, "listed by new", out)
-		} else {
+		default:
 			m.readMoves(s, ListOldAnswered, s.Stores[Old], "old's page", out)
 		}
 	case ListOldAnswered:

@@ -39,7 +39,6 @@ const (
 	ValidateEpoch
 	// R7
 	OrderedWhileIncomplete
-	OrderedMoves
 	// R8
 	TombstoneIsTruth
 	DeleteRollsForward
@@ -47,6 +46,7 @@ const (
 	DeleteWaitsForUnknown
 	WaitForCopy
 	PromoteFirst
+	AloneWhileIncomplete
 	// R9
 	HoldNew
 	Drain
@@ -62,7 +62,9 @@ const (
 	CopyOnlyClean
 	TeeValidates
 	TeeSameEpoch
+	DirtyIsNotDone
 	// R11
+	CancelVoidsBackfill
 	BaselineProven
 	// R12
 	ReadOnlyNeverWhenNewIsDown
@@ -109,7 +111,6 @@ var ruleNames = [ruleCount]string{
 	ValidateFill:                "validate-fill",
 	ValidateJoin:                "validate-join",
 	ValidateEpoch:               "validate-epoch",
-	OrderedMoves:                "ordered-moves",
 	OrderedWhileIncomplete:      "ordered-while-incomplete",
 	TombstoneIsTruth:            "tombstone-is-truth",
 	DeleteRollsForward:          "delete-rolls-forward",
@@ -117,12 +118,15 @@ var ruleNames = [ruleCount]string{
 	DeleteWaitsForUnknown:       "delete-waits-for-unknown",
 	WaitForCopy:                 "wait-for-copy",
 	PromoteFirst:                "promote-first",
+	AloneWhileIncomplete:        "alone-while-incomplete",
 	HoldNew:                     "hold-new",
 	Drain:                       "drain",
 	NoPendingAtChange:           "no-pending-at-change",
 	DropCacheAtChange:           "drop-cache-at-change",
 	BackfillDoneIsDurable:       "backfill-done-is-durable",
 	BackfillDoneByR9:            "backfill-done-by-r9",
+	DirtyIsNotDone:              "dirty-is-not-done",
+	CancelVoidsBackfill:         "cancel-voids-backfill",
 	CompleteWhenBackfilled:      "complete-when-backfilled",
 	CompleteWhenTombstonesKnown: "complete-when-tombstones-known",
 	CompletedNeverAsksOld:       "completed-never-asks-old",
