@@ -9,7 +9,7 @@ import (
 
 var (
 	worlds = flag.Int("worlds", 30, "random configurations to search")
-	seed   = flag.Uint64("seed", 0, "of the first of them; 0: any")
+	seed   = flag.Uint64("seed", 1, "of the first of them; 0: any")
 )
 
 // TestRandomConfigs searches configurations nobody thought of.

@@ -63,7 +63,7 @@ var needed = []struct {
 	{ListSnapshot, "F10", "not linearizable"},
 	{ListPointRead, "L3", "not linearizable"},
 	{ListNotAtEnd, "L3", "not linearizable"},
-	{SourceClean, "C6", "clean but unequal"},
+	{SourceClean, "C1", "clean but unequal"},
 	{SourceWatched, "C1", "clean but unequal"},
 	{SourcePromoted, "C7", "not linearizable"},
 	{StampUnderIntent, "C9", "clean but unequal"},
