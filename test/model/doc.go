@@ -53,7 +53,6 @@
 // multipart uploads whose Complete runs on the primary, then on the secondary,
 // which may have lost the upload or parts of it; server-side copies whose
 // secondary is left alone when the source is dirty, and doubted when it moved.
-// Where a rule is not in the gateway yet, the comment beside it says what it is for.
 //
 // # What is not
 //

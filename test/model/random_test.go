@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	worlds = flag.Int("worlds", 30, "random configurations to search")
+	worlds = flag.Int("worlds", 15, "random configurations to search")
 	seed   = flag.Uint64("seed", 1, "of the first of them; 0: any")
 )
 
