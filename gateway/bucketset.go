@@ -2,13 +2,13 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"hash/crc32"
+	"maps"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/singleflight"
 
-	"sluice/backends"
 	"sluice/gateway/mirror"
 	"sluice/gateway/s3api"
 )
@@ -19,8 +19,8 @@ const maxOpen = 10_000
 // bucketSet holds the buckets: those the configuration names, and those of the
 // wildcard that were used since the start.
 type bucketSet struct {
-	// find opens a bucket of the wildcard and adds it; nil if there is no
-	// wildcard. A bucket that the primary does not hold is backends.ErrNoBucket.
+	// find opens a bucket and adds it. One that is not configured, or that the
+	// primary does not hold, is backends.ErrNoBucket.
 	find func(ctx context.Context, name string) (*mirror.Bucket, error)
 
 	finding singleflight.Group
@@ -46,8 +46,6 @@ func (s *bucketSet) get(ctx context.Context, name string) (*mirror.Bucket, error
 	switch {
 	case b != nil:
 		return b.Bucket, nil
-	case s.find == nil:
-		return nil, fmt.Errorf("bucket %s is not configured: %w", name, backends.ErrNoBucket)
 	case full:
 		return nil, s3api.ErrorFor("SlowDown", "Too many buckets are in use.")
 	}
@@ -59,6 +57,17 @@ func (s *bucketSet) get(ctx context.Context, name string) (*mirror.Bucket, error
 		return nil, err
 	}
 	return found.(*mirror.Bucket), nil
+}
+
+// all answers the open buckets by name.
+func (s *bucketSet) all() []*mirror.Bucket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*mirror.Bucket, 0, len(s.open))
+	for _, name := range slices.Sorted(maps.Keys(s.open)) {
+		list = append(list, s.open[name].Bucket)
+	}
+	return list
 }
 
 // lifeOf is the lock under which a bucket of the wildcard is opened, created or

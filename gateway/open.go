@@ -95,16 +95,22 @@ func (g *Gateway) openBuckets(ctx context.Context) error {
 		}
 		g.stores[name] = &store{Store: opened}
 	}
+	g.buckets.find = g.findBucket
 	for name, b := range g.config.Buckets {
 		if name == config.Wildcard {
-			g.buckets.find = g.findBucket
 			continue
 		}
 		bucket, err := g.openBucket(ctx, name, b)
-		if err != nil {
+		switch {
+		case errors.Is(err, backends.ErrUnavailable):
+			// The other buckets need not wait for its stores. It is opened
+			// when a client asks for it and they are there.
+			g.log.Warn("a bucket can not be served yet", "bucket", name, "error", err)
+		case err != nil:
 			return fmt.Errorf("bucket %s: %w", name, err)
+		default:
+			g.buckets.add(bucket)
 		}
-		g.buckets.add(bucket)
 	}
 	return nil
 }
@@ -188,20 +194,27 @@ func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) 
 			return nil, err
 		}
 		phase = mirror.Phase{Name: mirror.Mirroring, Epoch: 1, Baseline: empty}
-		if err := g.state.SetPhase(name, phase); err != nil {
-			return nil, err
-		}
 	}
 	if !phase.Baseline {
 		g.log.Warn("the new store was not empty when mirroring started: reads ask the old store alone",
 			"bucket", name, "store", new.Name())
 	}
-	return mirror.New(name, g.mirrored(ctx, b.Old, old), g.mirrored(ctx, b.New, new), phase, g.journal, g.cache, g.log, o), nil
+	bucket := mirror.New(name, g.mirrored(ctx, b.Old, old), g.mirrored(ctx, b.New, new), phase, g.journal, g.cache, g.log, o)
+	if err := migrate.CheckMarkers(ctx, bucket, g.state.ID(), known); err != nil {
+		return nil, err
+	}
+	if known {
+		return bucket, nil
+	}
+	return bucket, g.state.SetPhase(name, phase)
 }
 
 // mirrored is a configured store's bucket as a mirror takes it.
 func (g *Gateway) mirrored(ctx context.Context, name string, bucket *s3.Store) *mirror.Store {
-	return &mirror.Store{Store: bucket, Profile: g.profile(ctx, name, bucket), Circuit: &g.stores[name].circuit}
+	return &mirror.Store{
+		Store: bucket, Profile: g.profile(ctx, name, bucket), Circuit: &g.stores[name].circuit,
+		ReadOnly: g.config.Stores[name].ReadOnly,
+	}
 }
 
 // versioned tells whether a store's bucket keeps versions, or once did. A store

@@ -30,13 +30,22 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}
+	operators := &http.Server{Handler: g.control().Handler(), ReadHeaderTimeout: 30 * time.Second, ErrorLog: server.ErrorLog}
 	var serving sync.WaitGroup
-	failed := make(chan error, len(listeners))
+	failed := make(chan error, len(listeners)+1)
+	socket, err := g.listenAdmin(ctx)
+	if err != nil {
+		for _, l := range listeners {
+			err = errors.Join(err, l.Close())
+		}
+		stop()
+		return errors.Join(err, <-ended)
+	}
+	serving.Go(func() { failed <- operators.Serve(socket) })
 	for _, l := range listeners {
 		g.log.Info("serving", "address", l.Addr().String())
 		serving.Go(func() { failed <- server.Serve(l) })
 	}
-	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
@@ -46,6 +55,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	if shutdown := server.Shutdown(drain); shutdown != nil {
 		err = errors.Join(err, shutdown, server.Close())
 	}
+	err = errors.Join(err, operators.Close())
 	serving.Wait()
 	stop()
 	return errors.Join(err, <-ended)

@@ -10,6 +10,7 @@ import (
 	"sluice/backends"
 	"sluice/backends/s3"
 	"sluice/gateway/config"
+	"sluice/gateway/migrate"
 	"sluice/gateway/mirror"
 	"sluice/gateway/s3api"
 )
@@ -80,31 +81,51 @@ func (g *Gateway) createOnStores(
 	return result, nil
 }
 
-// findBucket opens a bucket of the wildcard that the old store holds, and makes the
-// new store's if it is missing.
+// findBucket opens a bucket that is not open: one of the wildcard that was not used
+// yet, or one with a name whose stores were not there.
 func (g *Gateway) findBucket(ctx context.Context, name string) (*mirror.Bucket, error) {
+	mapping, named := g.config.Buckets[name]
+	if any, ok := g.config.Buckets[config.Wildcard]; !named && ok {
+		mapping = any
+	} else if !named {
+		return nil, fmt.Errorf("bucket %s is not configured: %w", name, backends.ErrNoBucket)
+	}
 	life := g.buckets.lifeOf(name)
 	life.Lock()
 	defer life.Unlock()
-	any := g.config.Buckets[config.Wildcard]
-	if err := exists(ctx, g.bucket(any.Old, name)); err != nil {
+	if !named {
+		if err := g.makeMirror(ctx, mapping, name); err != nil {
+			return nil, err
+		}
+	}
+	b, err := g.openBucket(ctx, name, mapping)
+	if err != nil {
 		return nil, err
 	}
-	if _, known := g.state.Phase(name); !known && any.New != "" {
-		new := g.bucket(any.New, name)
-		err := exists(ctx, new)
-		if errors.Is(err, backends.ErrNoBucket) {
-			err = new.CreateBucket(ctx)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("bucket %s on the new store: %w", name, hideBucket(err))
-		}
+	g.buckets.add(b) // before another may delete it
+	return b, nil
+}
+
+// makeMirror makes sure that the old store holds a bucket of the wildcard, and makes
+// the new store's if it is missing.
+func (g *Gateway) makeMirror(ctx context.Context, any config.Bucket, name string) error {
+	phase, known := g.state.Phase(name)
+	holder := any.Old
+	if phase.Name == mirror.Switched || phase.Name == mirror.Completed {
+		holder = any.New
 	}
-	b, err := g.openBucket(ctx, name, any)
-	if err == nil {
-		g.buckets.add(b) // before another may delete it
+	if err := exists(ctx, g.bucket(holder, name)); err != nil || known || any.New == "" {
+		return err
 	}
-	return b, err
+	new := g.bucket(any.New, name)
+	err := exists(ctx, new)
+	if errors.Is(err, backends.ErrNoBucket) {
+		err = new.CreateBucket(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("bucket %s on the new store: %w", name, hideBucket(err))
+	}
+	return nil
 }
 
 // hideBucket keeps the new store's missing bucket from looking like the bucket's
@@ -130,7 +151,9 @@ func exists(ctx context.Context, s *s3.Store) error {
 // bucketToRepair finds the bucket of a pending intent (migrate.Repairer.Bucket).
 func (g *Gateway) bucketToRepair(ctx context.Context, name string) (*mirror.Bucket, error) {
 	b, err := g.buckets.get(ctx, name)
-	if errors.Is(err, backends.ErrNoBucket) && g.buckets.find == nil {
+	_, named := g.config.Buckets[name]
+	_, any := g.config.Buckets[config.Wildcard]
+	if !named && !any {
 		return nil, nil
 	}
 	return b, err
@@ -152,7 +175,7 @@ func (g *Gateway) deleteBucket(c *call) error {
 	if err := g.state.Drop(name); err != nil {
 		return err
 	}
-	if err := removeBucket(ctx, c.bucket.Primary()); err != nil {
+	if err := g.removePrimary(ctx, c.bucket); err != nil {
 		return errors.Join(err, g.state.SetPhase(name, phase))
 	}
 	g.buckets.forget(name)
@@ -163,6 +186,20 @@ func (g *Gateway) deleteBucket(c *call) error {
 	}
 	c.w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// removePrimary removes the bucket that decides. Its marker would be in the way; if
+// the bucket is not empty otherwise it is put back.
+func (g *Gateway) removePrimary(ctx context.Context, b *mirror.Bucket) error {
+	err := removeBucket(ctx, b.Primary())
+	if !errors.Is(err, backends.ErrConflict) {
+		return err
+	}
+	unmark, again := migrate.Unmark(ctx, b.Primary()), removeBucket(ctx, b.Primary())
+	if again == nil {
+		return nil
+	}
+	return errors.Join(err, unmark, migrate.CheckMarkers(ctx, b, g.state.ID(), true))
 }
 
 // removeMirror removes the new store's bucket. The old one was empty, or its store

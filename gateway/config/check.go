@@ -47,6 +47,9 @@ func (c *Config) check() error {
 				bad(path+"."+ref.field, "there is no store %q under stores", ref.store)
 			}
 		}
+		if c.Stores[b.New].ReadOnly {
+			bad(path+".new", "stores.%s is read_only: only an old store can be", b.New)
+		}
 		if b.Old == b.New {
 			bad(path, "old and new are the same store")
 		}

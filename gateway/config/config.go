@@ -60,6 +60,9 @@ type Store struct {
 	Addressing      string `yaml:"addressing"` // "path" (default) or "virtual"
 	CAFile          string `yaml:"ca_file"`    // further trusted roots, PEM
 	MaxConnections  int    `yaml:"max_connections"`
+	// ReadOnly: an old store that is written to no more once new is the primary.
+	// There is then no way back to it.
+	ReadOnly bool `yaml:"read_only"`
 }
 
 // Bucket maps a bucket as clients name it to its stores. The name "*" stands for
@@ -108,6 +111,8 @@ type Cache struct {
 
 // Migration holds the settings of mirroring and backfill.
 type Migration struct {
+	// Hold bounds how long writes are held while the phase changes.
+	Hold     Duration `yaml:"hold"`
 	Mirror   Mirror   `yaml:"mirror"`
 	Backfill Backfill `yaml:"backfill"`
 }
@@ -147,6 +152,7 @@ func Default() Config {
 		Version2: true,
 		Cache:    Cache{Memory: 256 << 20, MaxObjectSize: 8 << 20, TTL: Duration(time.Hour)},
 		Migration: Migration{
+			Hold: Duration(2 * time.Second),
 			Mirror: Mirror{
 				SyncTimeout: Duration(2 * time.Second), StoreTimeout: Duration(5 * time.Minute),
 				Quarantine: Duration(time.Minute), OnSecondaryError: "queue", Reads: "new",

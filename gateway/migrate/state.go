@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type State struct {
 // stateFile is the record's form on disk.
 type stateFile struct {
 	Version int                         `json:"version"`
+	ID      string                      `json:"id"` // random
 	Buckets map[string]mirror.Phase     `json:"buckets"`
 	Stores  map[string]backends.Profile `json:"stores,omitempty"`
 }
@@ -35,7 +37,7 @@ const stateVersion = 1
 
 // OpenState reads the state in a directory; one that has none starts empty.
 func OpenState(dir string) (*State, error) {
-	s := &State{path: filepath.Join(dir, "state.json"), file: stateFile{Version: stateVersion}}
+	s := &State{path: filepath.Join(dir, "state.json"), file: stateFile{Version: stateVersion, ID: rand.Text()}}
 	raw, err := os.ReadFile(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -50,8 +52,18 @@ func OpenState(dir string) (*State, error) {
 	if f.Version != stateVersion {
 		return nil, fmt.Errorf("migration state %s has version %d, this program knows %d: run the program that wrote it", s.path, f.Version, stateVersion)
 	}
+	if f.ID == "" { // of an earlier program
+		f.ID = s.file.ID
+	}
 	s.file = f
 	return s, nil
+}
+
+// ID tells this state from every other one.
+func (s *State) ID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.file.ID
 }
 
 // Phase is a bucket's recorded phase; ok is false if it has none yet.

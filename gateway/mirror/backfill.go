@@ -12,7 +12,9 @@ import (
 )
 
 // Backfill copies a key from old to new, if it is clean, nothing runs on it, and
-// new does not have it (R10). It is nil also when there was nothing to do.
+// new does not have it (R10). It is nil also when there was nothing to do. A key that
+// is not clean is journal.ErrBusy: whether new has it will be known when what runs on
+// it has ended.
 func (b *Bucket) Backfill(ctx context.Context, key string) error {
 	reading, done := b.copying.begin(ctx, key)
 	defer done()
@@ -27,14 +29,14 @@ func (b *Bucket) Backfill(ctx context.Context, key string) error {
 	if v.incomplete() {
 		unlock, ok := b.locks.tryAlone(key)
 		if !ok {
-			return nil // somebody writes it
+			return fmt.Errorf("%q: %w", key, journal.ErrBusy)
 		}
 		defer unlock()
 	}
 	err := b.backfill(ctx, reading, v, key)
 	switch {
 	case errors.Is(err, journal.ErrBusy):
-		return nil // somebody else takes care of the key
+		return err
 	case err != nil && reading.Err() != nil && ctx.Err() == nil:
 		return errStopped
 	}
@@ -456,6 +458,7 @@ func (b *Bucket) copyWorker(ctx context.Context) {
 			switch {
 			case ctx.Err() != nil:
 				return
+			case errors.Is(err, journal.ErrBusy): // the next read sees to it
 			case errors.Is(err, errStopped):
 				b.copies.add(key)
 			case err != nil:

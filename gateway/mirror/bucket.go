@@ -110,6 +110,15 @@ func (b *Bucket) Primary() *Store { return b.view().primary }
 // Secondary is the other store, or nil.
 func (b *Bucket) Secondary() *Store { return b.view().secondary }
 
+// Old is the store that the bucket moves from.
+func (b *Bucket) Old() *Store { return b.old }
+
+// New is the store that the bucket moves to; nil for a bucket with one store.
+func (b *Bucket) New() *Store { return b.new }
+
+// Pending counts the bucket's writes that are open or wait for the repairer.
+func (b *Bucket) Pending() int { return b.journal.PendingIn(b.Name) }
+
 // IsReserved tells whether a key is one of Sluice's own.
 func IsReserved(key string) bool { return strings.HasPrefix(key, Reserved) }
 

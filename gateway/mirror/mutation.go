@@ -39,7 +39,11 @@ type mutation struct {
 	ordered bool
 	// alone: the secondary is left to the repairer.
 	alone bool
-	body  *body // nil: the operation has none
+	// derived: what a store makes of the operation depends on what it holds. On an
+	// incomplete primary it must not be sent to old, which might make, and show,
+	// something else.
+	derived bool
+	body    *body // nil: the operation has none
 	// run sends the operation to one store. With a body it reads t.
 	run func(ctx context.Context, s side, store *Store, t *tap) error
 	// keyErr answers one key's own failure on a store whose call succeeded.
@@ -266,7 +270,7 @@ func (m *mutation) rearrange(v view, p, s **call) error {
 		m.body.taps = m.body.taps[:1]
 	}
 	(*s).store = v.mirror()
-	m.alone = m.alone || v.mirror() == nil
+	m.alone = m.alone || v.mirror() == nil || m.derived && v.incomplete()
 	m.ordered = m.ordered || v.incomplete()
 	return nil
 }

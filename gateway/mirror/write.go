@@ -141,6 +141,7 @@ func (b *Bucket) Copy(ctx context.Context, from *Bucket, r backends.CopyRequest)
 	m := &mutation{
 		kind: journal.Write, keys: []string{r.Key},
 		ordered: true, // conditions on the source are judged by the primary
+		derived: true,
 		from:    from, needs: []need{{from, r.SourceKey}},
 		run: func(ctx context.Context, s side, store *Store, _ *tap) (err error) {
 			if s == primary {
@@ -154,10 +155,9 @@ func (b *Bucket) Copy(ctx context.Context, from *Bucket, r backends.CopyRequest)
 			return err
 		},
 		doubt: func() bool {
-			// The source must have been the same on both stores throughout.
-			// A copy onto itself moves its own counter; its intent watches it.
-			moved := (from != b || r.SourceKey != r.Key) && !source.Still()
-			return moved || b.comparableETags() && results[primary].ETag != results[secondary].ETag
+			// The source must have been the same on both stores throughout. A
+			// copy onto itself never gets here: its own intent makes it dirty.
+			return !source.Still() || b.comparableETags() && results[primary].ETag != results[secondary].ETag
 		},
 	}
 	if conditional(r.Header) && r.SourceKey != r.Key {

@@ -31,8 +31,18 @@ var operations = []struct {
 	name   string
 	weight int
 }{
-	{"put", 6}, {"delete", 5}, {"get", 6}, {"head", 3}, {"list", 3}, {"create", 2}, {"copy", 2},
-	{"multipart", 2}, {"tag", 2}, {"read tag", 2}, {"delete many", 2}, {"large put", 2},
+	{"put", 6},
+	{"delete", 5},
+	{"get", 6},
+	{"head", 3},
+	{"list", 3},
+	{"create", 2},
+	{"copy", 2},
+	{"multipart", 2},
+	{"tag", 2},
+	{"read tag", 2},
+	{"delete many", 2},
+	{"large put", 1},
 }
 
 // client plays its operations one after the other, each when the scheduler says so.
@@ -40,7 +50,6 @@ type client struct {
 	id     int
 	w      *world
 	ops    []op
-	next   chan op
 	busy   bool
 	cancel context.CancelFunc // of the operation under way
 	life   int                // of the gateway that it talks to

@@ -3,6 +3,7 @@ package chaos
 import (
 	"math/rand/v2"
 
+	"sluice/gateway/migrate"
 	"sluice/gateway/mirror"
 )
 
@@ -14,7 +15,7 @@ type plan struct {
 	Faults                             int // percent of the requests
 	Crashes                            int
 	Before                             []bool // which keys old holds when the history begins
-	Changes                            []mirror.PhaseName
+	Changes                            []migrate.Command
 	Clients                            [][]op
 }
 
@@ -28,15 +29,16 @@ func newPlan(seed uint64) plan {
 	p.Phase = mirror.Phase{Name: mirror.Mirroring, Epoch: 1, Baseline: true}
 	switch random.IntN(6) {
 	case 0, 1:
-		p.Changes = changes(random, mirror.Switched, mirror.Mirroring)
+		p.Changes = changes(random, migrate.Switch, backfilled, migrate.Rollback, migrate.Switch, migrate.Complete)
 	case 2, 3:
 		p.Phase.Name = mirror.Switched
-		p.Changes = changes(random, mirror.Mirroring, mirror.Switched)
+		p.Changes = changes(random, backfilled, migrate.Rollback, migrate.Switch, backfilled, migrate.Complete)
 	case 4:
 		p.Phase.Name, p.ReadOnly = mirror.Switched, true
+		p.Changes = changes(random, backfilled, migrate.Complete)
 	case 5:
 		p.Phase = mirror.Phase{Name: mirror.Passthrough, Epoch: 1}
-		p.Changes = changes(random, mirror.Mirroring, mirror.Switched, mirror.Mirroring, mirror.Passthrough)
+		p.Changes = changes(random, migrate.Start, migrate.Switch, migrate.Rollback, migrate.Cancel, migrate.Start)
 	}
 	for range keys {
 		p.Before = append(p.Before, random.IntN(2) == 0)
@@ -51,8 +53,11 @@ func newPlan(seed uint64) plan {
 	return p
 }
 
+// backfilled is the crawl's word that new holds everything, when it is true.
+const backfilled migrate.Command = "backfilled"
+
 // changes are some of the ways, in their order.
-func changes(random *rand.Rand, names ...mirror.PhaseName) []mirror.PhaseName {
+func changes(random *rand.Rand, names ...migrate.Command) []migrate.Command {
 	return names[:random.IntN(len(names)+1)]
 }
 

@@ -2,12 +2,12 @@ package chaos
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"testing/synctest"
 	"time"
 
+	"sluice/gateway/migrate"
 	"sluice/gateway/mirror"
 )
 
@@ -172,46 +172,55 @@ func (w *world) crawl() {
 
 // change begins the plan's next phase change.
 func (w *world) change() {
-	name := w.plan.Changes[w.changes]
+	command := w.plan.Changes[w.changes]
 	w.changes++
 	w.changing = true
 	g := w.gateway
-	w.note("PHASE change to %s begins", name)
+	w.note("%s begins", command)
 	g.rooms.Go(func() {
 		err := g.bucket.ChangePhase(context.Background(), syncTimeout, func(ctx context.Context, p mirror.Phase) (mirror.Phase, error) {
-			return w.decide(g, p, name)
+			return w.decide(g, p, command)
 		})
-		w.note("PHASE change to %s: %v", name, err)
+		w.note("%s: %v", command, err)
 		if g == w.gateway {
 			w.changing = false
 		}
 	})
 }
 
-var errNoSuchChange = errors.New("the phase has no such way out")
-
 // decide is the durable decision of a phase change.
-func (w *world) decide(g *gateway, p mirror.Phase, name mirror.PhaseName) (mirror.Phase, error) {
-	from := p.Name
-	p.Name, p.Epoch = name, p.Epoch+1
-	switch {
-	case from == mirror.Passthrough && name == mirror.Mirroring:
-		p.Baseline, p.Backfilled = len(w.new.Keys()) == 0, false
-	case from == mirror.Mirroring && name == mirror.Passthrough:
-		p.Baseline, p.Backfilled = false, false
-	case from == mirror.Mirroring && name == mirror.Switched && p.Baseline:
-	case from == mirror.Switched && name == mirror.Mirroring && !w.plan.ReadOnly:
-	default:
-		return p, errNoSuchChange
+func (w *world) decide(g *gateway, p mirror.Phase, command migrate.Command) (mirror.Phase, error) {
+	n, err := p, error(nil)
+	if command == backfilled {
+		n.Epoch++
+		n.Backfilled = true
+		err = w.lacking()
+	} else {
+		n, err = command.Next(p, w.plan.ReadOnly, len(w.new.Keys()) == 0)
+	}
+	if err != nil {
+		return p, err
 	}
 	// The record is written in one step: the gateway may crash before or after.
-	r := &request{name: fmt.Sprintf("state: %s epoch %d", name, p.Epoch), mutating: false, life: g.life, decision: make(chan verdict)}
-	r.run = func() error { w.phase = p; return nil }
+	r := &request{name: fmt.Sprintf("state: %s, epoch %d", n.Name, n.Epoch), life: g.life, decision: make(chan verdict)}
+	r.run = func() error { w.phase = n; return nil }
 	if !w.enter(r) {
 		return p, errDead
 	}
 	if v := <-r.decision; v != answered {
 		return p, errDead
 	}
-	return p, nil
+	return n, nil
+}
+
+// lacking tells which keys only old has, whatever the deletes say that new is to be
+// asked first about.
+func (w *world) lacking() error {
+	for _, key := range w.old.Keys() {
+		if slices.Contains(w.new.Keys(), key) || w.gateway.journal.Stamp(bucketName, key).Deleted(w.phase.Epoch) {
+			continue
+		}
+		return fmt.Errorf("%s: %w: new lacks it", key, migrate.ErrGuard)
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ package chaos
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -222,10 +223,18 @@ func (w *world) settle() error {
 	}
 }
 
-// backfill copies what new lacks, as a crawl does.
+// backfill copies what new lacks, as a crawl does. A key that is in use is tried again
+// when it no longer is; behind a tombstone there is nothing to copy.
 func (w *world) backfill(ctx context.Context) error {
 	for _, key := range keys {
-		if err := w.gateway.bucket.Backfill(ctx, key); err != nil {
+		err := w.gateway.bucket.Backfill(ctx, key)
+		for errors.Is(err, journal.ErrBusy) && !w.plan.ReadOnly {
+			if err := w.gateway.journal.Quiet(ctx); err != nil {
+				return err
+			}
+			err = w.gateway.bucket.Backfill(ctx, key)
+		}
+		if err != nil && !errors.Is(err, journal.ErrBusy) {
 			return fmt.Errorf("backfill of %s: %w", key, err)
 		}
 	}

@@ -1,0 +1,115 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"sluice/gateway/mirror"
+)
+
+// Command is an operator's order to enter another phase.
+type Command string
+
+// The commands.
+const (
+	Start    Command = "start"    // passthrough → mirroring
+	Cancel   Command = "cancel"   // mirroring → passthrough
+	Switch   Command = "switch"   // mirroring → switched
+	Rollback Command = "rollback" // switched → mirroring
+	Complete Command = "complete" // switched → completed
+)
+
+// ErrWrongPhase says that the command leads out of another phase.
+var ErrWrongPhase = errors.New("not in this phase")
+
+// ErrGuard says that the command would put data at risk.
+var ErrGuard = errors.New("refused")
+
+// Next is the phase that a command leads to. empty tells of Start whether the new
+// store was proven empty (R11).
+func (c Command) Next(p mirror.Phase, readOnly, empty bool) (mirror.Phase, error) {
+	guard := func(format string, args ...any) (mirror.Phase, error) {
+		return p, fmt.Errorf("%s: %w: %s", c, ErrGuard, fmt.Sprintf(format, args...))
+	}
+	n := p
+	n.Epoch++
+	switch {
+	case c == Start && p.Name == mirror.Passthrough:
+		n.Name, n.Baseline, n.Backfilled = mirror.Mirroring, empty, false
+	case c == Cancel && p.Name == mirror.Mirroring:
+		n.Name, n.Baseline, n.Backfilled = mirror.Passthrough, false, false
+	case c == Switch && p.Name == mirror.Mirroring:
+		if !p.Baseline {
+			return guard("the new store was not empty when mirroring started, and what it held has not been compared")
+		}
+		n.Name = mirror.Switched
+	case c == Rollback && p.Name == mirror.Switched:
+		if readOnly {
+			return guard("the old store is read-only: it lacks what was written since the switch")
+		}
+		n.Name = mirror.Mirroring
+	case c == Complete && p.Name == mirror.Switched:
+		if !p.Backfilled {
+			return guard("the backfill is not complete: the old store may hold the only copy of some objects")
+		}
+		n.Name = mirror.Completed
+	default:
+		return p, fmt.Errorf("%s: %w: the bucket is %s", c, ErrWrongPhase, p.Name)
+	}
+	return n, nil
+}
+
+// Migration changes a bucket's phase. The record in the state is the decision; the
+// markers in the stores follow it. One change runs at a time.
+type Migration struct {
+	Bucket *mirror.Bucket
+	State  *State
+	Log    *slog.Logger
+	// Hold bounds how long writes are held for a change.
+	Hold time.Duration
+}
+
+// Do runs a command.
+func (m *Migration) Do(ctx context.Context, c Command) error {
+	empty := false
+	if c == Start && m.Bucket.Phase().Name == mirror.Passthrough {
+		var err error // nothing of ours writes to new in this phase
+		if empty, err = Empty(ctx, m.Bucket.New()); err != nil {
+			return err
+		}
+	}
+	return m.change(ctx, func(p mirror.Phase) (mirror.Phase, error) {
+		return c.Next(p, m.Bucket.Old().ReadOnly, empty)
+	})
+}
+
+// Backfilled records that new holds every object: reads no longer fall back to old,
+// and Complete is allowed. The caller has proven it, with nothing pending.
+func (m *Migration) Backfilled(ctx context.Context) error {
+	return m.change(ctx, func(p mirror.Phase) (mirror.Phase, error) {
+		p.Epoch++
+		p.Backfilled = true
+		return p, nil
+	})
+}
+
+func (m *Migration) change(ctx context.Context, next func(mirror.Phase) (mirror.Phase, error)) error {
+	return m.Bucket.ChangePhase(ctx, m.Hold, func(ctx context.Context, p mirror.Phase) (mirror.Phase, error) {
+		n, err := next(p)
+		if err != nil {
+			return p, err
+		}
+		if err := m.State.SetPhase(m.Bucket.Name, n); err != nil {
+			return p, err
+		}
+		m.Log.Info("phase changed", "bucket", m.Bucket.Name, "from", p.Name, "to", n.Name, "epoch", n.Epoch)
+		if err := mark(ctx, m.Bucket, Marker{Bucket: m.Bucket.Name, ID: m.State.ID(), Phase: n}); err != nil {
+			// The record counts; the markers are written again at the next start.
+			m.Log.Warn("a store's marker does not show the new phase yet", "bucket", m.Bucket.Name, "error", err)
+		}
+		return n, nil
+	})
+}
