@@ -3,33 +3,75 @@ package chaos
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
+	"net/http"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/anishathalye/porcupine"
 
 	"sluice/backends"
+	"sluice/backends/memory"
+	"sluice/gateway/migrate"
 )
 
 var (
 	seed      = flag.Uint64("seed", 1, "of the first history")
-	histories = flag.Int("histories", 300, "how many histories to play")
-	verbose   = flag.Bool("steps", false, "print every step of a history that fails")
+	histories = flag.Int("histories", 500, "how many histories to play")
+	replay    = flag.String("plan", "", "play this plan, as a failure printed it, and print every step")
 )
 
-// TestHistories plays histories, each from a seed of its own.
+// one processor makes goroutines that one event wakes run in a fixed order.
+func one(t *testing.T) {
+	before := runtime.GOMAXPROCS(1)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+}
+
+// TestHistories plays histories, each from a seed of its own. Of one that fails it
+// prints the smallest plan it finds that fails, too.
 func TestHistories(t *testing.T) {
+	one(t)
+	if *replay != "" {
+		var p plan
+		if err := json.Unmarshal([]byte(*replay), &p); err != nil {
+			t.Fatal(err)
+		}
+		if f := play(t, p, nil); f != nil {
+			t.Errorf("%v\n%s", f, strings.Join(f.trace, "\n"))
+		}
+		return
+	}
+	all := figures{Changes: make(map[migrate.Command]int)}
 	for i := range *histories {
-		p := newPlan(*seed + uint64(i))
-		if f := play(t, p); f != nil {
-			t.Errorf("%v", f)
-			if *verbose {
-				t.Log(strings.Join(f.trace, "\n"))
-			}
-			return
+		if f := play(t, newPlan(*seed+uint64(i)), &all); f != nil {
+			t.Errorf("%v\nthe smallest found:\n%v", f, shrink(t, f, time.Minute))
+			break
+		}
+	}
+	t.Logf("%+v", all)
+}
+
+// TestSeedTellsTheHistory: without that a failure could not be looked at again.
+func TestSeedTellsTheHistory(t *testing.T) {
+	one(t)
+	for seed := range uint64(100) {
+		var traces [2][]string
+		for i := range traces {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(newPlan(seed))
+				w.run()
+				traces[i] = w.trace
+				w.end()
+			})
+		}
+		if !slices.Equal(traces[0], traces[1]) {
+			t.Errorf("seed %d played two histories", seed)
 		}
 	}
 }
@@ -43,11 +85,12 @@ type failure struct {
 }
 
 func (f *failure) Error() string {
-	return fmt.Sprintf("seed %d: %s\n%+v\n%s", f.plan.Seed, f.what, f.plan, describe(f.ops))
+	p, _ := json.Marshal(f.plan)
+	return fmt.Sprintf("seed %d: %s\n  go test ./test/chaos -plan '%s'\n%s", f.plan.Seed, f.what, p, describe(f.ops))
 }
 
 // play runs a plan in a bubble of its own, and checks what came of it.
-func play(t *testing.T, p plan) (failed *failure) {
+func play(t *testing.T, p plan, all *figures) (failed *failure) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(p)
 		fail := func(what string, ops []porcupine.Operation) {
@@ -55,11 +98,7 @@ func play(t *testing.T, p plan) (failed *failure) {
 				failed = &failure{p, what, ops, w.trace}
 			}
 		}
-		w.before()
-		for i, ops := range p.Clients {
-			w.addClient(i, ops)
-		}
-		w.play()
+		w.run()
 		if err := w.settle(); err != nil {
 			fail("it never settled: "+err.Error(), nil)
 		} else {
@@ -72,23 +111,37 @@ func play(t *testing.T, p plan) (failed *failure) {
 			fail(key+" was never so", ops)
 		}
 		w.end()
+		if all != nil {
+			all.add(w.figures)
+		}
 	})
 	return failed
 }
 
-// before puts what old holds there.
+// run plays the plan.
+func (w *world) run() {
+	w.before()
+	for i, ops := range w.plan.Clients {
+		w.addClient(i, ops)
+	}
+	w.play()
+}
+
+// before puts what the stores hold there.
 func (w *world) before() {
-	for i, there := range w.plan.Before {
-		if !there {
+	for i, at := range w.plan.Before {
+		if at == nowhere {
 			continue
 		}
-		content := []byte(fmt.Sprintf("before%d........", i))
+		content := fmt.Appendf(nil, "before%d........", i)
 		w.history.content(hash(content), nameIn(content))
-		_, err := w.old.Put(context.Background(), backends.PutRequest{
-			Key: keys[i], Body: bytes.NewReader(content), Size: int64(len(content)), Header: map[string][]string{"Content-Type": {"binary/octet-stream"}},
-		})
-		if err != nil {
-			panic(err)
+		for _, s := range []*memory.Store{w.old, w.new}[:at] {
+			_, err := s.Put(context.Background(), backends.PutRequest{
+				Key: keys[i], Body: bytes.NewReader(content), Size: int64(len(content)), Header: http.Header{"Content-Type": {"binary/octet-stream"}},
+			})
+			if err != nil {
+				panic(err)
+			}
 		}
 		w.history.ended(99, w.history.began(), input{key: keys[i], kind: write, value: nameIn(content), how: "before"}, output{})
 	}
@@ -98,7 +151,7 @@ func (w *world) before() {
 func (w *world) readAll() {
 	var ops []op
 	for i := range keys {
-		ops = append(ops, op{Name: "get", Key: i}, op{Name: "head", Key: i}, op{Name: "read tag", Key: i})
+		ops = append(ops, op{Name: "get", Key: i}, op{Name: "head", Key: i}, op{Name: "read tag", Key: i}, op{Name: "read acl", Key: i})
 	}
 	w.addClient(len(w.clients), append(ops, op{Name: "list"}))
 	for w.step() {

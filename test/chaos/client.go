@@ -66,6 +66,7 @@ func (c *client) begin() {
 	c.ops = c.ops[1:]
 	c.busy = true
 	c.life = c.w.life
+	c.w.figures.Operations++
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	c.w.note("client %d: %s %s", c.id, o.Name, keys[o.Key])
@@ -106,7 +107,7 @@ func (c *call) done(in input, err error, value string) {
 		out = output{unknown: true} // the connection broke
 	case in.kind == create && errors.Is(err, backends.ErrPrecondition):
 		out.exists = true
-	case (in.kind == setTag || in.kind == readTag) && errors.Is(err, backends.ErrNotFound):
+	case in.kind != read && in.kind != write && errors.Is(err, backends.ErrNotFound):
 		out.absent = true
 	case in.kind == read && errors.Is(err, backends.ErrNotFound):
 		out.value = ""
@@ -114,6 +115,9 @@ func (c *call) done(in input, err error, value string) {
 		out = output{unknown: true}
 	}
 	c.w.history.ended(c.id, c.began, in, out)
+	if c.client.life != c.life {
+		return
+	}
 	c.w.note("client %d: %s %s %s → %q %v", c.id, in.how, in.key, in.value, value, err)
 }
 
@@ -169,6 +173,10 @@ func (c *client) run(ctx context.Context, l *call, o op) {
 		l.tag(ctx, key)
 	case "read tag":
 		l.readTag(ctx, key)
+	case "acl":
+		l.acl(ctx, key, o.From > 0)
+	case "read acl":
+		l.readACL(ctx, key)
 	}
 }
 
@@ -300,4 +308,23 @@ func (c *call) readTag(ctx context.Context, key string) {
 		value, _, _ = strings.Cut(rest, "</Value>")
 	}
 	c.done(input{key: key, kind: readTag, how: "read tag"}, err, value)
+}
+
+func (c *call) acl(ctx context.Context, key string, public bool) {
+	value := aclOf(public)
+	_, err := c.ChangeSubresource(ctx, backends.SubresourceRequest{
+		Op: "PutObjectAcl", Method: http.MethodPut, Key: key, Query: url.Values{"acl": {""}}, Header: http.Header{"X-Amz-Acl": {value}},
+	})
+	c.done(input{key: key, kind: setACL, value: value, how: "acl"}, err, "")
+}
+
+func (c *call) readACL(ctx context.Context, key string) {
+	result, err := c.Subresource(ctx, backends.SubresourceRequest{
+		Op: "GetObjectAcl", Method: http.MethodGet, Key: key, Query: url.Values{"acl": {""}},
+	})
+	value := ""
+	if err == nil {
+		value = aclOf(strings.Contains(string(result.Body), "AllUsers"))
+	}
+	c.done(input{key: key, kind: readACL, how: "read acl"}, err, value)
 }

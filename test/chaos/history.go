@@ -20,7 +20,20 @@ const (
 	create  kind = "create" // If-None-Match: *
 	remove  kind = "delete"
 	setTag  kind = "tag"
+	setACL  kind = "acl"
+	readACL kind = "read acl"
 )
+
+func (k kind) reads() bool { return k == read || k == readTag || k == readACL }
+
+const publicRead = "public-read"
+
+func aclOf(public bool) string {
+	if public {
+		return publicRead
+	}
+	return "private"
+}
 
 // input is what was asked of one key.
 type input struct {
@@ -42,7 +55,10 @@ type output struct {
 }
 
 // state is one key as a single correct store has it.
-type state struct{ value, tag string }
+type state struct {
+	value, tag string
+	public     bool
+}
 
 // next are the states that an answered operation can leave.
 func next(s state, in input, out output) []state {
@@ -54,8 +70,12 @@ func next(s state, in input, out output) []state {
 			return []state{s}
 		}
 		return nil
-	case readTag:
-		if out.unknown || out.absent == (s.value == "") && (out.absent || out.value == s.tag) {
+	case readTag, readACL:
+		value := s.tag
+		if in.kind == readACL {
+			value = aclOf(s.public)
+		}
+		if out.unknown || out.absent == (s.value == "") && (out.absent || out.value == value) {
 			return []state{s}
 		}
 		return nil
@@ -71,14 +91,18 @@ func next(s state, in input, out output) []state {
 		after, possible = state{value: in.value}, s.value == ""
 	case remove:
 		after = state{}
-	case setTag:
+	case setTag, setACL:
 		if out.absent {
 			if s.value != "" {
 				return nil
 			}
 			return []state{s}
 		}
-		after.tag, possible = in.value, s.value != ""
+		if possible = s.value != ""; in.kind == setTag {
+			after.tag = in.value
+		} else {
+			after.public = in.value == publicRead
+		}
 	}
 	switch {
 	case out.unknown && possible && after != s:
@@ -145,7 +169,7 @@ func (h *history) check() (key string, ops []porcupine.Operation) {
 	for _, o := range h.ops {
 		in, out := o.Input.(input), o.Output.(output)
 		if out.unknown {
-			if in.kind == read || in.kind == readTag {
+			if in.kind.reads() {
 				continue
 			}
 			o.Return = h.clock + 1
@@ -196,7 +220,7 @@ func describe(ops []porcupine.Operation) string {
 			answer = "absent"
 		case out.exists:
 			answer = "exists"
-		case in.kind == read || in.kind == readTag:
+		case in.kind.reads():
 			answer = fmt.Sprintf("%q", out.value)
 		}
 		fmt.Fprintf(&b, "  %4d–%-4d client %d  %-9s %-24s %s → %s\n", o.Call, o.Return, o.ClientId, in.kind, in.value+in.from, in.how, answer)

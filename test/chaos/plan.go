@@ -9,21 +9,29 @@ import (
 
 // plan is what a history is made of; everything else follows from its seed.
 type plan struct {
-	Seed                               uint64
+	Seed, Schedule                     uint64 // what is done, and in which order
 	Phase                              mirror.Phase
 	Conditional, ReadOnly, ReadPrimary bool
 	Faults                             int // percent of the requests
 	Crashes                            int
-	Before                             []bool // which keys old holds when the history begins
+	Before                             []place // where the keys are when the history begins
 	Changes                            []migrate.Command
 	Clients                            [][]op
 }
+
+type place int
+
+const (
+	nowhere place = iota
+	onOld
+	onBoth
+)
 
 // newPlan draws a plan.
 func newPlan(seed uint64) plan {
 	random := rand.New(rand.NewPCG(seed, 0))
 	p := plan{
-		Seed: seed, Conditional: random.IntN(2) == 0, ReadPrimary: random.IntN(5) == 0,
+		Seed: seed, Schedule: 1, Conditional: random.IntN(2) == 0, ReadPrimary: random.IntN(5) == 0,
 		Faults: []int{0, 5, 15, 40}[random.IntN(4)], Crashes: max(0, random.IntN(4)-1),
 	}
 	p.Phase = mirror.Phase{Name: mirror.Mirroring, Epoch: 1, Baseline: true}
@@ -40,8 +48,13 @@ func newPlan(seed uint64) plan {
 		p.Phase = mirror.Phase{Name: mirror.Passthrough, Epoch: 1}
 		p.Changes = changes(random, migrate.Start, migrate.Switch, migrate.Rollback, migrate.Cancel, migrate.Start)
 	}
+	p.Phase.Backfilled = p.Phase.Name == mirror.Switched && random.IntN(4) == 0
 	for range keys {
-		p.Before = append(p.Before, random.IntN(2) == 0)
+		at := place(random.IntN(3))
+		if at == onOld && p.Phase.Backfilled || at == onBoth && p.Phase.Name == mirror.Passthrough {
+			at = nowhere
+		}
+		p.Before = append(p.Before, at)
 	}
 	for range 2 + random.IntN(3) {
 		var ops []op

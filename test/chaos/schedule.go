@@ -64,6 +64,7 @@ func (w *world) step() bool {
 		moments = 1
 	}
 	add(moments, w.wait)
+	time.Sleep(time.Microsecond) // so that no two timers are due at the same moment
 	w.choose(actions)
 	return busy
 }
@@ -92,6 +93,9 @@ func (w *world) wait() {
 func (w *world) serve(r *request) {
 	fault := !w.calm && w.random.IntN(100) < w.plan.Faults
 	kind := w.random.IntN(4)
+	if fault {
+		w.figures.Faults++
+	}
 	switch {
 	case r.effective && fault && r.mutating:
 		w.finish(r, lost)
@@ -120,6 +124,7 @@ func (w *world) serve(r *request) {
 func (w *world) takeEffect(r *request) {
 	r.err = r.run()
 	r.effective = true
+	w.figures.Requests++
 	if r.err != nil {
 		w.note("%s: %v", r.name, r.err)
 	} else {
@@ -156,6 +161,7 @@ func (w *world) land(z zombie) {
 		return
 	}
 	err := z.run()
+	w.figures.Late++
 	w.note("LATE %s lands: %v", z.name, err)
 }
 
@@ -167,6 +173,9 @@ func (w *world) crawl() {
 	w.gateway.rooms.Go(func() {
 		err := b.Backfill(context.Background(), key)
 		w.note("backfill of %s: %v", key, err)
+		if err == nil {
+			w.figures.Backfills++
+		}
 	})
 }
 
@@ -182,6 +191,9 @@ func (w *world) change() {
 			return w.decide(g, p, command)
 		})
 		w.note("%s: %v", command, err)
+		if err == nil {
+			w.figures.Changes[command]++
+		}
 		if g == w.gateway {
 			w.changing = false
 		}

@@ -62,6 +62,26 @@ type world struct {
 	changing bool
 	changes  int // phase changes begun
 	crashes  int
+	figures  figures
+}
+
+// figures count what histories were made of.
+type figures struct {
+	Histories, Operations, Requests, Faults, Late, Crashes, Backfills int
+	Changes                                                           map[migrate.Command]int // that went through
+}
+
+func (f *figures) add(other figures) {
+	f.Histories++
+	f.Operations += other.Operations
+	f.Requests += other.Requests
+	f.Faults += other.Faults
+	f.Late += other.Late
+	f.Crashes += other.Crashes
+	f.Backfills += other.Backfills
+	for c, n := range other.Changes {
+		f.Changes[c] += n
+	}
 }
 
 // gateway is one life of the gateway's rooms.
@@ -75,8 +95,8 @@ type gateway struct {
 
 func newWorld(p plan) *world {
 	w := &world{
-		random: rand.New(rand.NewPCG(p.Seed, 1)), plan: p, old: memory.New("old"), new: memory.New("new"),
-		log: journal.NewMemoryLog(), phase: p.Phase, history: newHistory(),
+		random: rand.New(rand.NewPCG(p.Seed, p.Schedule)), plan: p, old: memory.New("old"), new: memory.New("new"),
+		log: journal.NewMemoryLog(), phase: p.Phase, history: newHistory(), figures: figures{Changes: make(map[migrate.Command]int)},
 	}
 	w.log.Hold()
 	return w
@@ -128,6 +148,7 @@ func (w *world) boot() {
 func (w *world) crash() {
 	w.note("CRASH")
 	w.crashes++
+	w.figures.Crashes++
 	w.mu.Lock()
 	w.life++
 	dead := w.waiting
@@ -188,7 +209,13 @@ func (w *world) pending() []*request {
 	return slices.Clone(w.waiting)
 }
 
-func (w *world) truncates() bool { return !w.calm && w.random.IntN(100) < w.plan.Faults/2 }
+func (w *world) truncates() bool {
+	if w.calm || w.random.IntN(100) >= w.plan.Faults/2 {
+		return false
+	}
+	w.figures.Faults++
+	return true
+}
 
 // settle plays on without faults until everything is quiet: the clients are done, the
 // journal is empty, no copy is under way.
