@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -145,11 +146,13 @@ func (w *world) finish(r *request, v verdict) {
 	r.decision <- v
 }
 
-// expire drops the late requests whose time is over.
+// expire drops the late requests whose time is over, and orders the rest as pending
+// does.
 func (w *world) expire() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.zombies = slices.DeleteFunc(w.zombies, func(z zombie) bool { return !time.Now().Before(z.until) })
+	slices.SortStableFunc(w.zombies, func(a, b zombie) int { return cmp.Compare(a.name, b.name) })
 }
 
 // land lets a late request take effect, or never.
