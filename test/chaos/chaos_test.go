@@ -24,6 +24,7 @@ import (
 var (
 	seed      = flag.Uint64("seed", 1, "of the first history")
 	histories = flag.Int("histories", 500, "how many histories to play")
+	effort    = flag.Duration("shrink", time.Minute, "how long to look for a smaller history that fails")
 	replay    = flag.String("plan", "", "play this plan, as a failure printed it, and print every step")
 )
 
@@ -50,7 +51,7 @@ func TestHistories(t *testing.T) {
 	all := figures{Changes: make(map[migrate.Command]int)}
 	for i := range *histories {
 		if f := play(t, newPlan(*seed+uint64(i)), &all); f != nil {
-			t.Errorf("%v\nthe smallest found:\n%v", f, shrink(t, f, time.Minute))
+			t.Errorf("%v\nthe smallest found:\n%v", f, shrink(t, f, *effort))
 			break
 		}
 	}
