@@ -164,7 +164,9 @@ func (h *history) nameOf(etag string) string {
 
 // check looks for an order of each key's operations that a single store could have
 // run them in. It answers the operations of the first key that has none.
-func (h *history) check() (key string, ops []porcupine.Operation) {
+func (h *history) check() (key string, ops []porcupine.Operation) { return h.checkKeys(keys) }
+
+func (h *history) checkKeys(keys []string) (key string, ops []porcupine.Operation) {
 	byKey := make(map[string][]porcupine.Operation)
 	for _, o := range h.ops {
 		in, out := o.Input.(input), o.Output.(output)

@@ -4,8 +4,11 @@ package process
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +20,8 @@ import (
 
 	"sluice/backends/s3"
 	_ "sluice/cmd/sluice/demo" // with it everything the program is made of: a change there makes cached test results stale
+	"sluice/gateway/admin"
+	"sluice/gateway/migrate"
 )
 
 // The client's keys, and the bucket's name, at every gateway of this package.
@@ -146,6 +151,44 @@ func (g *Gateway) PeakMemory(t testing.TB) int64 {
 	}
 	t.Fatal("no VmHWM in /proc")
 	return 0
+}
+
+// Buckets is what the gateway says of its buckets.
+func (g *Gateway) Buckets(ctx context.Context) ([]admin.Bucket, error) {
+	answer, err := g.operator(ctx, http.MethodGet, "/v1/buckets")
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	var list []admin.Bucket
+	return list, json.NewDecoder(answer.Body).Decode(&list)
+}
+
+// Command runs an operator's command on the bucket.
+func (g *Gateway) Command(ctx context.Context, c migrate.Command) error {
+	answer, err := g.operator(ctx, http.MethodPost, "/v1/buckets/"+Bucket+"/"+string(c))
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusNoContent {
+		why, _ := io.ReadAll(answer.Body)
+		return fmt.Errorf("%s: %s: %s", c, answer.Status, why)
+	}
+	return nil
+}
+
+// operator sends a request to the admin socket.
+func (g *Gateway) operator(ctx context.Context, method, path string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://gateway"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	socket := filepath.Join(filepath.Dir(g.config), "state", "admin.sock")
+	t := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}
+	return t.RoundTrip(r)
 }
 
 // Client is a store that speaks to the gateway as an application would.
