@@ -70,11 +70,13 @@ type call struct {
 	note    func(format string, args ...any)
 	broken  func() bool // the connection broke: nobody hears the answer
 	began   int64
+
+	repeated bool // what it asks for was done before
 }
 
 // done records what the client saw of one key.
 func (c *call) done(in input, err error, value string) {
-	out := output{value: value}
+	out := output{value: value, maybe: c.repeated}
 	broken := c.broken()
 	switch {
 	case broken:
@@ -141,7 +143,9 @@ func (c *call) run(ctx context.Context, o op) {
 	case "copy":
 		c.copy(ctx, c.keys[o.From], key)
 	case "multipart":
-		c.multipart(ctx, key)
+		c.multipart(ctx, key, false)
+	case "multipart twice":
+		c.multipart(ctx, key, true)
 	case "tag":
 		c.tag(ctx, key)
 	case "read tag":
@@ -236,7 +240,7 @@ func (c *call) copy(ctx context.Context, from, to string) {
 	c.done(in, err, "")
 }
 
-func (c *call) multipart(ctx context.Context, key string) {
+func (c *call) multipart(ctx context.Context, key string, twice bool) {
 	head, tail := c.fresh(64), bytes.Repeat([]byte{'.'}, 16)
 	var parts []backends.CompletedPart
 	up, err := c.CreateUpload(ctx, backends.CreateUploadRequest{Key: key})
@@ -258,8 +262,19 @@ func (c *call) multipart(ctx context.Context, key string) {
 	c.history.content(hash(sums)+"-2", nameIn(head))
 	c.history.content(hash(append(bytes.Clone(head), tail...)), nameIn(head)) // as a copy has it
 	c.began = c.history.began()
-	_, err = c.CompleteUpload(ctx, backends.CompleteRequest{Key: key, UploadID: up.UploadID, Parts: parts})
-	c.done(input{key: key, kind: write, value: nameIn(head), how: "multipart"}, err, "")
+	complete := backends.CompleteRequest{Key: key, UploadID: up.UploadID, Parts: parts}
+	_, err = c.CompleteUpload(ctx, complete)
+	in := input{key: key, kind: write, value: nameIn(head), how: "multipart"}
+	c.done(in, err, "")
+	if !twice {
+		return
+	}
+	// A client that heard no answer, or lost it, completes again.
+	c.began = c.history.began()
+	_, err = c.CompleteUpload(ctx, complete)
+	in.how = "multipart again"
+	c.repeated = true
+	c.done(in, err, "")
 }
 
 var tagging = url.Values{"tagging": {""}}

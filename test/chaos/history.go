@@ -49,6 +49,7 @@ type output struct {
 	// unknown: no answer, or an error: what was asked may have happened, or may
 	// happen later, or never.
 	unknown bool
+	maybe   bool   // a success that need not have had an effect
 	value   string // of a read; "" is absent
 	absent  bool   // a tagging's refusal
 	exists  bool   // a conditional create's refusal
@@ -105,9 +106,9 @@ func next(s state, in input, out output) []state {
 		}
 	}
 	switch {
-	case out.unknown && possible && after != s:
+	case (out.unknown || out.maybe) && possible && after != s:
 		return []state{s, after}
-	case out.unknown:
+	case out.unknown || out.maybe:
 		return []state{s}
 	case possible:
 		return []state{after}
@@ -218,6 +219,8 @@ func describe(ops []porcupine.Operation) string {
 		switch {
 		case out.unknown:
 			answer = "?"
+		case out.maybe:
+			answer = "ok, perhaps without effect"
 		case out.absent:
 			answer = "absent"
 		case out.exists:

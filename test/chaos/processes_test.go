@@ -93,8 +93,15 @@ func (k *kitchen) cycle(n int) {
 			}
 		})
 	}
-	clients.Go(func() { k.change() })
-	want := int64(5 + k.random.IntN(30))
+	if n%3 == 0 { // a phase changes only when nothing is pending, which a kill leaves
+		process.Eventually(k.t, time.Minute, k.quiet)
+		changed := make(chan struct{})
+		clients.Go(func() { defer close(changed); k.change() })
+		if k.random.IntN(3) > 0 { // else the kill may come in the middle of it
+			<-changed
+		}
+	}
+	want := int64(5 + k.random.IntN(15)) // fewer than they do in all
 	process.Eventually(k.t, time.Minute, func(context.Context) error {
 		if done.Load() < want {
 			return errors.New("the clients are not that far yet")
@@ -113,43 +120,34 @@ func (k *kitchen) cycle(n int) {
 func (k *kitchen) change() {
 	status, err := k.g.Buckets(k.t.Context())
 	if err != nil || len(status) == 0 {
-		return // killed already
+		k.t.Logf("no phase change: %v, %d buckets", err, len(status))
+		return
 	}
 	command := migrate.Switch
 	if status[0].Phase.Name == mirror.Switched {
 		command = migrate.Rollback
 	}
-	if k.g.Command(k.t.Context(), command) == nil {
-		if k.changes == nil {
-			k.changes = make(map[migrate.Command]int)
-		}
-		k.changes[command]++
+	if err := k.g.Command(k.t.Context(), command); err != nil {
+		k.t.Logf("%v", err) // writes were under way, or left pending
+		return
 	}
+	if k.changes == nil {
+		k.changes = make(map[migrate.Command]int)
+	}
+	k.changes[command]++
 }
 
 // settle waits until nothing is pending, has every key read, which copies what new
 // lacks, and compares the stores.
 func (k *kitchen) settle(old, new *s3.Store) {
-	quiet := func(ctx context.Context) error {
-		status, err := k.g.Buckets(ctx)
-		switch {
-		case err != nil:
-			return err
-		case len(status) == 0:
-			return errors.New("the bucket is not open")
-		case status[0].Pending > 0:
-			return fmt.Errorf("%d writes are pending", status[0].Pending)
-		}
-		return nil
-	}
-	process.Eventually(k.t, time.Minute, quiet)
+	process.Eventually(k.t, time.Minute, k.quiet)
 	process.Eventually(k.t, time.Minute, func(ctx context.Context) error {
 		for _, key := range k.keys {
 			if err := k.finalRead(ctx, key); err != nil {
 				return err
 			}
 		}
-		return errors.Join(quiet(ctx), k.equal(ctx, old, new))
+		return errors.Join(k.quiet(ctx), k.equal(ctx, old, new))
 	})
 	serial := 0
 	for _, key := range k.keys {
@@ -161,6 +159,20 @@ func (k *kitchen) settle(old, new *s3.Store) {
 		c.began = k.history.began()
 		c.run(k.t.Context(), op{Name: "read tag"})
 	}
+}
+
+// quiet: nothing is open or pending.
+func (k *kitchen) quiet(ctx context.Context) error {
+	status, err := k.g.Buckets(ctx)
+	switch {
+	case err != nil:
+		return err
+	case len(status) == 0:
+		return k.finalRead(ctx, k.keys[0]) // which opens the bucket
+	case status[0].Pending > 0:
+		return fmt.Errorf("%d writes are pending", status[0].Pending)
+	}
+	return nil
 }
 
 func (k *kitchen) finalRead(ctx context.Context, key string) error {

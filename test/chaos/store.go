@@ -180,10 +180,19 @@ func (s *store) CopyPart(ctx context.Context, r backends.CopyPartRequest) (*back
 	return submit(ctx, s, "UploadPartCopy", r.Key, true, func(ctx context.Context) (*backends.CopyResult, error) { return s.Store.CopyPart(ctx, r) })
 }
 
-// CompleteUpload completes an upload.
+// CompleteUpload completes an upload. As at Amazon, to complete it once more is a
+// success without effect.
 func (s *store) CompleteUpload(ctx context.Context, r backends.CompleteRequest) (*backends.PutResult, error) {
 	return submit(ctx, s, "CompleteMultipartUpload", r.Key, true, func(ctx context.Context) (*backends.PutResult, error) {
-		return s.Store.CompleteUpload(ctx, r)
+		result, err := s.Store.CompleteUpload(ctx, r)
+		id := s.Name() + r.UploadID
+		if before := s.w.completed[id]; before != nil && errors.Is(err, backends.ErrNoUpload) {
+			return before, nil
+		}
+		if err == nil {
+			s.w.completed[id] = result
+		}
+		return result, err
 	})
 }
 

@@ -48,6 +48,8 @@ type world struct {
 	trace    []string
 	history  *history
 
+	completed map[string]*backends.PutResult // by store and upload; the scheduler's
+
 	mu      sync.Mutex
 	life    int // of the gateway; its requests of an earlier life are dead
 	waiting []*request
@@ -96,7 +98,7 @@ type gateway struct {
 func newWorld(p plan) *world {
 	w := &world{
 		random: rand.New(rand.NewPCG(p.Seed, p.Schedule)), plan: p, old: memory.New("old"), new: memory.New("new"),
-		log: journal.NewMemoryLog(), phase: p.Phase, history: newHistory(), figures: figures{Changes: make(map[migrate.Command]int)},
+		log: journal.NewMemoryLog(), phase: p.Phase, history: newHistory(), completed: make(map[string]*backends.PutResult), figures: figures{Changes: make(map[migrate.Command]int)},
 	}
 	w.log.Hold()
 	return w
