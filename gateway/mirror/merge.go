@@ -34,12 +34,12 @@ func (b *Bucket) merged(ctx context.Context, v view, r backends.ListRequest) (*b
 		}
 		for _, e := range entries {
 			if e.old {
-				if e, err = b.onlyOld(ctx, v, snapshot, e); err != nil {
+				if e, err = b.onlyOld(ctx, v, snapshot, e, r.After); err != nil {
 					return nil, err
 				}
 			}
 			switch {
-			case e.name == "":
+			case e.name == "", IsReserved(e.name):
 			case len(page.Objects)+len(page.Prefixes) == r.MaxKeys:
 				page.Truncated = true
 				return page, nil
@@ -104,10 +104,10 @@ func lines(page *backends.ListPage, old bool) []entry {
 
 // onlyOld decides whether an entry that new's page lacks is there; if not its name is
 // "".
-func (b *Bucket) onlyOld(ctx context.Context, v view, snapshot *journal.Snapshot, e entry) (entry, error) {
+func (b *Bucket) onlyOld(ctx context.Context, v view, snapshot *journal.Snapshot, e entry, after string) (entry, error) {
 	switch {
 	case e.object == nil:
-		there, err := anyLeft(ctx, v.secondary, snapshot, e.name)
+		there, err := anyLeft(ctx, v.secondary, snapshot, e.name, after)
 		if err != nil || !there {
 			return entry{}, err
 		}
@@ -130,13 +130,13 @@ func (b *Bucket) onlyOld(ctx context.Context, v view, snapshot *journal.Snapshot
 	return e, nil
 }
 
-// anyLeft tells whether old holds a key of the prefix that was not deleted when the
-// listing began.
-func anyLeft(ctx context.Context, old *Store, snapshot *journal.Snapshot, prefix string) (bool, error) {
+// anyLeft tells whether old holds a key of the prefix, behind where the page begins,
+// that was not deleted when the listing began.
+func anyLeft(ctx context.Context, old *Store, snapshot *journal.Snapshot, prefix, after string) (bool, error) {
 	if !snapshot.DeletedBelow(prefix) {
 		return true, nil
 	}
-	for o, err := range backends.Walk(ctx, old, backends.ListRequest{Prefix: prefix}) {
+	for o, err := range backends.Walk(ctx, old, backends.ListRequest{Prefix: prefix, After: after}) {
 		if err != nil {
 			return false, err
 		}
