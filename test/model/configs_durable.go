@@ -55,3 +55,44 @@ func durableConfigs() []Config {
 		},
 	}
 }
+
+// streamConfigs are about bodies that come in under one phase and enter in another.
+func streamConfigs() []Config {
+	return []Config{
+		{
+			Name:  "P1 put streams, start over a foreign object, switch",
+			Phase: Passthrough, New: Foreign, Old: First, Incomplete: true,
+			Ops: []Op{first(Put)}, Reads: 2,
+			Path:   []Change{Start, Switch},
+			Faults: 1, Crashes: 1, Streams: true, Strict: true,
+		},
+		{
+			Name:  "P2 put streams, early switch, rollback",
+			Phase: Mirroring, Old: First, Incomplete: true,
+			Ops: []Op{first(Put)}, Reads: 2,
+			Copies: 1, Path: []Change{Switch, Rollback},
+			Faults: 1, Crashes: 1, Streams: true, Strict: true, Conditional: true,
+		},
+		{
+			Name:  "P3 put-if-absent streams beside a delete, switch",
+			Phase: Mirroring, New: First, Old: First,
+			Ops: []Op{first(PutIfAbsent), first(Delete)}, Reads: 1,
+			Path:   []Change{Switch},
+			Faults: 1, Crashes: 1, Streams: true, Strict: true,
+		},
+		{
+			Name:  "P4 put streams beside a delete, rollback, cancel",
+			Phase: Switched, Old: First, Incomplete: true,
+			Ops: []Op{first(Put), first(Delete)}, Reads: 1,
+			Path:   []Change{Rollback, Cancel},
+			Faults: 1, Streams: true, SlowDisk: true,
+		},
+		{
+			Name:  "P5 put streams then delete, backfill done, complete",
+			Phase: Switched, Old: First, Incomplete: true,
+			Ops: []Op{first(Put), then(Delete, 0)}, Reads: 2,
+			Path:   []Change{BackfillDone, CompleteMigration},
+			Faults: 1, Crashes: 1, Streams: true,
+		},
+	}
+}

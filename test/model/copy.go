@@ -100,7 +100,7 @@ func (m *Model) promotionWanted(s *State) bool {
 		return false
 	}
 	for i := range m.Ops {
-		if s.Ops[i].Stage == Waiting && m.Ops[i].Kind.needsPromotion() {
+		if s.Ops[i].Stage < Running && m.Ops[i].Kind.needsPromotion() {
 			return true
 		}
 	}

@@ -59,7 +59,7 @@ func (m *Model) abandonRequests(s, next *State) bool {
 			continue
 		}
 		next.Ops[i] = Operation{Stage: Ended}
-		if m.mustWait(s.Intents[i]) {
+		if op.Stage < Running || m.mustWait(s.Intents[i]) {
 			continue // no store has all of it
 		}
 		if op.Results[primary] == InFlight {

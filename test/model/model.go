@@ -48,6 +48,8 @@ type Config struct {
 
 	// SlowDisk: an intent is durable some time after it began, not at once.
 	SlowDisk bool
+	// Streams: bodies go to the stores before their mutation enters (R9).
+	Streams bool
 	// Strict: a definite error means without effect, ever.
 	Strict bool
 	// Eager: settlements are durable at once. It makes the search smaller where

@@ -13,7 +13,7 @@ var (
 	faults  = flag.Int("faults", -1, "at most so many faults, instead of each configuration's own number")
 	crashes = flag.Int("crashes", -1, "so many crashes")
 	reads   = flag.Int("reads", -1, "so many reads")
-	slow    = flag.Bool("slow", false, "a slow disk in every configuration")
+	slow    = flag.Bool("slow", false, "a slow disk and streamed bodies in every configuration")
 	only    = flag.String("config", "", "the configurations whose name begins so")
 )
 
@@ -41,7 +41,7 @@ func TestModel(t *testing.T) {
 		override(&c.Faults, *faults)
 		override(&c.Crashes, *crashes)
 		override(&c.Reads, *reads)
-		c.SlowDisk = c.SlowDisk || *slow
+		c.SlowDisk, c.Streams = c.SlowDisk || *slow, c.Streams || *slow
 		t.Run(c.Name, func(t *testing.T) {
 			r := NewModel(c, rules).Search(limits)
 			total += r.States

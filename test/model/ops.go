@@ -4,7 +4,8 @@ package model
 func (m *Model) clientSteps(s *State, out *Steps) {
 	for i := range m.Ops {
 		switch s.Ops[i].Stage {
-		case Waiting, Stamped:
+		case Waiting, Streaming, Stamped:
+			m.streamSteps(s, i, out)
 			m.beginSteps(s, i, out)
 		case Running:
 			if m.mustWait(s.Intents[i]) {
@@ -31,7 +32,12 @@ func (m *Model) beginSteps(s *State, i int, out *Steps) {
 		out.add(next, "%v %d looks at its source, clean: %v", kind, i, s.clean())
 		return
 	}
-	next.Ops[i] = m.requests(s, i)
+	op, ok := m.enters(s, i)
+	if !ok {
+		m.phaseChanged(next, i, out)
+		return
+	}
+	next.Ops[i] = op
 	m.openIntent(&next, i)
 	if kind == CopyOp {
 		next.Source.Moved = false // its stamp
@@ -39,7 +45,7 @@ func (m *Model) beginSteps(s *State, i int, out *Steps) {
 	if m.on(BeginMoves) {
 		next.moveCounter()
 	}
-	if kind != CompleteAgain {
+	if kind != CompleteAgain && s.Ops[i].Stage != Streaming {
 		m.saw(&next, opInvoked, uint8(i))
 	}
 	out.add(next, "%v %d begins", kind, i)

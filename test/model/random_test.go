@@ -57,7 +57,7 @@ func randomConfig(seed uint64) Config {
 			}
 		}
 	}
-	c.SlowDisk = coin()
+	c.SlowDisk, c.Streams = coin(), coin()
 	return c
 }
 

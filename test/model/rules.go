@@ -55,6 +55,7 @@ const (
 	// R9
 	HoldNew
 	Drain
+	ViewAtEntry
 	NoPendingAtChange
 	DropCacheAtChange
 	BackfillDoneIsDurable
@@ -131,6 +132,7 @@ var ruleNames = [ruleCount]string{
 	AloneWhileIncomplete:        "alone-while-incomplete",
 	HoldNew:                     "hold-new",
 	Drain:                       "drain",
+	ViewAtEntry:                 "view-at-entry",
 	NoPendingAtChange:           "no-pending-at-change",
 	DropCacheAtChange:           "drop-cache-at-change",
 	BackfillDoneIsDurable:       "backfill-done-is-durable",

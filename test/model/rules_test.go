@@ -51,6 +51,8 @@ var needed = []struct {
 	{AloneWhileIncomplete, "C11", "not linearizable"},
 	{AloneWhileIncomplete, "U10", "not linearizable"},
 	{Drain, "X4", ""},
+	{ViewAtEntry, "P1", "clean but unequal"},
+	{ViewAtEntry, "P2", "not linearizable"},
 	{NoPendingAtChange, "X8", "not linearizable"},
 	{NoPendingAtChange, "F11", "not linearizable"},
 	{BackfillDoneIsDurable, "F7", "not linearizable"},

@@ -118,8 +118,9 @@ type Stage uint8
 
 // The stages.
 const (
-	Waiting Stage = iota
-	Stamped       // it looked at its source, but its intent is not open (StampUnderIntent off)
+	Waiting   Stage = iota
+	Streaming       // its body comes in and goes on to the stores, all but the last bytes
+	Stamped         // it looked at its source, but its intent is not open (StampUnderIntent off)
 	Running
 	Ended
 )
