@@ -37,6 +37,9 @@ func (m *Model) unequal(s *State) bool {
 
 // quiet: nothing is left to do. From every state a quiet one must be in reach.
 func (m *Model) quiet(s *State) bool {
+	if s.Stopped {
+		return true // until somebody mends the disk
+	}
 	pending := s.pending()
 	if m.keepsTombstones(s) {
 		pending &^= m.tombstones(s)

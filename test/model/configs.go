@@ -5,7 +5,7 @@ func Configs() []Config {
 	var all []Config
 	for _, group := range [][]Config{
 		mirroringConfigs(), switchedConfigs(), readOnlyConfigs(), listConfigs(), phaseConfigs(),
-		multipartConfigs(), copyConfigs(), completeConfigs(),
+		multipartConfigs(), copyConfigs(), completeConfigs(), durableConfigs(), streamConfigs(),
 	} {
 		all = append(all, group...)
 	}

@@ -34,6 +34,11 @@ func (c Copy) idle() Copy { return Copy{Started: c.Started} }
 // copySteps are what the backfill may do next (R10).
 func (m *Model) copySteps(s *State, out *Steps) {
 	next := *s
+	if s.Copy.Step != CopyEnding && m.mustWait(s.Intents[copyIntent]) {
+		next.Copy.Step, next.Copy.Result, next.Copy.Value = CopyEnding, NotTried, Absent
+		out.add(next, "copy gives up before its intent is durable")
+		return
+	}
 	switch s.Copy.Step {
 	case CopyIdle:
 		m.copyBegins(s, out)
@@ -67,7 +72,7 @@ func (m *Model) copySteps(s *State, out *Steps) {
 
 // mayCopy: only in the phases that copy, for a clean key with nothing under way.
 func (m *Model) mayCopy(s *State) bool {
-	return (s.Phase == Mirroring || s.incompletePrimary()) && !(s.Hold && m.on(HoldNew)) &&
+	return !s.Stopped && (s.Phase == Mirroring || s.incompletePrimary()) && !(s.Hold && m.on(HoldNew)) &&
 		s.Repair.Step == RepairIdle && (s.clean() || !m.on(CopyOnlyClean))
 }
 
@@ -84,7 +89,7 @@ func (m *Model) copyBegins(s *State, out *Steps) {
 		out.add(tee, "a client's read begins that will be copied")
 	}
 	if m.on(CopyHasIntent) { // R1
-		next.Intents[copyIntent] = Intent{State: Open, Overlapped: !s.clean()}
+		m.record(&next, copyIntent, !s.clean())
 	}
 	out.add(next, "copy begins")
 }
@@ -95,7 +100,7 @@ func (m *Model) promotionWanted(s *State) bool {
 		return false
 	}
 	for i := range m.Ops {
-		if s.Ops[i].Stage == Waiting && m.Ops[i].Kind.needsPromotion() {
+		if s.Ops[i].Stage < Running && m.Ops[i].Kind.needsPromotion() {
 			return true
 		}
 	}
@@ -119,7 +124,7 @@ func (m *Model) teeOpens(s *State, out *Steps) {
 		out.add(next, "copy is given up")
 		return
 	}
-	next.Intents[copyIntent] = Intent{State: Open}
+	m.record(&next, copyIntent, false)
 	next.Copy = Copy{Step: m.afterIntentAndRead(), Started: s.Copy.Started, Value: s.Copy.Value}
 	out.add(next, "copy opens its intent")
 }
@@ -168,7 +173,7 @@ func (m *Model) copyEnds(s *State, out *Steps) {
 		return
 	}
 	in.Unknown = s.Copy.Result == Unknown
-	settled := !in.Unknown && !(in.Overlapped && m.on(OverlapIsPending))
+	settled := m.touchedNothing(*in) || !in.Unknown && !(in.Overlapped && m.on(OverlapIsPending))
 	if settled {
 		m.settle(&next, copyIntent)
 		if s.Copy.Result == Succeeded {

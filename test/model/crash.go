@@ -31,7 +31,7 @@ func (m *Model) crashSteps(s *State, out *Steps) {
 	next.Copy = s.Copy.idle()
 	next.Repair = Repair{}
 	next.Cache = noEntry
-	next.Hold = false
+	next.Hold, next.Stopped = false, false
 	if s.Reader.Step != ReadIdle {
 		m.saw(&next, readGone, 0)
 		next.Reader = Reader{Done: s.Reader.Done + 1}
@@ -58,15 +58,18 @@ func (m *Model) abandonRequests(s, next *State) bool {
 		if op.Stage == Waiting || op.Stage == Ended {
 			continue
 		}
+		next.Ops[i] = Operation{Stage: Ended}
+		if op.Stage < Running || m.mustWait(s.Intents[i]) {
+			continue // no store has all of it
+		}
 		if op.Results[primary] == InFlight {
 			fits = fits && next.addLate(op.Primary, m.effect(i, primary))
 		}
 		if op.Results[secondary] == InFlight {
 			fits = fits && next.addLate(op.Primary.other(), m.effect(i, secondary))
 		}
-		next.Ops[i] = Operation{Stage: Ended}
 	}
-	if s.Copy.Step == CopySending {
+	if s.Copy.Step == CopySending && !m.mustWait(s.Intents[copyIntent]) {
 		fits = fits && next.addLate(New, m.copyEffect(s))
 	}
 	if s.Repair.Step == RepairSending {
@@ -82,7 +85,7 @@ func (m *Model) abandonRequests(s, next *State) bool {
 // restartIntent is an intent as the restarted gateway finds it.
 func (m *Model) restartIntent(in *Intent) {
 	switch {
-	case in.State == NoIntent, in.Lost, in.State == Pending && !m.on(PendingIsDurable):
+	case in.State == NoIntent, in.Lost, in.Volatile, in.State == Pending && !m.on(PendingIsDurable):
 		*in = Intent{}
 	default:
 		*in = Intent{State: Pending, Unknown: m.on(CrashIsUnknown), EarlierEpoch: in.EarlierEpoch}

@@ -24,10 +24,10 @@
 //	go test ./test/model -run TestModel -v -config M2 -off overlap-is-pending
 //	go test ./test/model -run Random -worlds 2000 -seed 0    configurations nobody thought of
 //
-// -states N bounds each search; -faults, -crashes and -reads make the
-// configurations larger. The full search reaches 60.1 million states in 78
-// configurations, in a minute and a quarter on one core with 1.5 GB of memory,
-// without a violation.
+// -states N bounds each search; -faults, -crashes, -reads and -slow make the
+// configurations larger. The full search reaches 65.7 million states in 91
+// configurations, in a minute and a half on one core with 1.5 GB of memory, without
+// a violation.
 //
 // # Reading order
 //
@@ -35,6 +35,8 @@
 //	model.go     configurations, and the list of what may happen next
 //	effect.go    the clients' mutations, and what a request does to a store
 //	ops.go       a mutation's way: begin, both requests, early answer, end
+//	durable.go   an intent's way to the disk
+//	stream.go    bodies that come in before their mutation enters
 //	intents.go   when an intent settles, what it supersedes, tombstones
 //	copy.go      the backfill's copy, also the one made from a client's read
 //	repair.go    the repairer
@@ -43,7 +45,7 @@
 //	phase.go     phase changes
 //	crash.go     late requests, crash and restart
 //	lin.go, check.go, search.go    what is required, and the search
-//	configs.go, configs_changes.go the worlds that are searched
+//	configs*.go  the worlds that are searched
 //
 // # What is modelled as the gateway does it
 //
@@ -53,6 +55,10 @@
 // multipart uploads whose Complete runs on the primary, then on the secondary,
 // which may have lost the upload or parts of it; server-side copies whose
 // secondary is left alone when the source is dirty, and doubted when it moved.
+//
+// In some configurations also: intents that are durable some time after they began,
+// which a crash forgets and whose clients may go away meanwhile; a journal that
+// stops; bodies that stream under one phase and enter in another.
 //
 // # What is not
 //

@@ -7,6 +7,10 @@ func (m *Model) endIntent(s *State, i int, op Operation) (settled bool) {
 	if in.State == NoIntent {
 		return true // PassthroughHasIntents is off
 	}
+	if m.touchedNothing(*in) {
+		m.settle(s, i)
+		return true
+	}
 	if in.Overlapped && m.on(OverlapIsPending) || in.Unknown || !m.agree(s, i, op) {
 		in.State, in.Overlapped = Pending, false
 		m.merge(s, i)
@@ -25,6 +29,8 @@ func (m *Model) agree(s *State, i int, op Operation) bool {
 	kind, p, q := m.Ops[i].Kind, op.Results[primary], op.Results[secondary]
 	applied := p == Succeeded
 	switch {
+	case s.Intents[i].Volatile && m.on(DurableFirst):
+		return true
 	case kind == Delete && !applied && s.incompletePrimary() && m.on(DeleteRollsForward):
 		return false // a read may have seen it: the repairer carries it out (R8)
 	case kind == Delete && q == NoStore && s.Phase == Switched && m.on(TombstoneStays):
@@ -76,6 +82,18 @@ func (m *Model) merge(s *State, i int) {
 	}
 }
 
+// follows: intent i was merged into one whose record precedes its settlement in the
+// log, and is not durable yet.
+func (m *Model) follows(s *State, i int) bool {
+	for j := range m.Ops {
+		in := s.Intents[j]
+		if i < len(m.Ops) && in.State == Pending && in.Volatile && m.journalKind(j) == m.journalKind(i) {
+			return true
+		}
+	}
+	return false
+}
+
 // journalKind is the kind in operation i's record.
 func (m *Model) journalKind(i int) Kind {
 	switch kind := m.Ops[i].Kind; {
@@ -87,19 +105,23 @@ func (m *Model) journalKind(i int) Kind {
 
 // settle takes an intent out of the memory. Its record leaves the disk later.
 func (m *Model) settle(s *State, i int) {
-	s.Intents[i] = Intent{State: Settled, EarlierEpoch: s.Intents[i].EarlierEpoch}
+	in := s.Intents[i]
+	in.State, in.Overlapped, in.Unknown, in.Lost = Settled, false, false, false
+	s.Intents[i] = in
 	if m.Eager {
 		s.Intents[i] = Intent{}
 	}
 }
 
-// tombstone: a delete intent of this epoch is unsettled, from the moment it
-// begins (R8). Where new has nothing, the key is absent, whatever old holds.
+// tombstone: a delete intent of this epoch is unsettled, from the moment it is
+// durable (R8): what reads were told before, a crash would take back. Where new has
+// nothing, the key is absent, whatever old holds.
 func (m *Model) tombstone(s *State) bool {
 	for i := range m.Ops {
 		in := s.Intents[i]
 		if m.Ops[i].Kind == Delete && (in.State == Open || in.State == Pending) &&
-			!(in.EarlierEpoch && m.on(EarlierEpochIsNoTombstone)) {
+			!(in.EarlierEpoch && m.on(EarlierEpochIsNoTombstone)) &&
+			!(in.Volatile && in.State == Open && m.on(TombstoneWhenDurable)) {
 			return true
 		}
 	}
@@ -119,11 +141,11 @@ func (m *Model) tombstones(s *State) (set uint8) {
 // diskSteps bring the settlements to the disk.
 func (m *Model) diskSteps(s *State, out *Steps) {
 	for i := range s.Intents {
-		if s.Intents[i].State != Settled {
+		if s.Intents[i].State != Settled || s.Stopped || m.follows(s, i) {
 			continue
 		}
 		next := *s
-		next.Intents[i] = Intent{}
+		m.forgotten(&next, i)
 		if !m.on(ForgetByID) { // R1: a record of a settlement names the intent, not the key
 			for j := range next.Intents {
 				if in := &next.Intents[j]; in.State == Open || in.State == Pending {

@@ -46,6 +46,10 @@ type Config struct {
 	Idempotent  bool // stores answer success to a repeated Complete
 	LosesUpload bool // the secondary may lose an upload, or parts of it
 
+	// SlowDisk: an intent is durable some time after it began, not at once.
+	SlowDisk bool
+	// Streams: bodies go to the stores before their mutation enters (R9).
+	Streams bool
 	// Strict: a definite error means without effect, ever.
 	Strict bool
 	// Eager: settlements are durable at once. It makes the search smaller where
@@ -68,7 +72,7 @@ func NewModel(c Config, off RuleSet) *Model {
 	return m
 }
 
-func (m *Model) on(r Rule) bool { return !m.Off.has(r) }
+func (m *Model) on(r Rule) bool { return !m.Off[r] }
 
 // initial is the state the search begins with.
 func (m *Model) initial() State {
@@ -118,6 +122,7 @@ func (m *Model) steps(s *State, out *Steps) {
 	m.repairSteps(s, out)
 	m.readSteps(s, out)
 	m.phaseSteps(s, out)
+	m.durableSteps(s, out)
 	m.diskSteps(s, out)
 	m.crashSteps(s, out)
 }

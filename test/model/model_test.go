@@ -13,6 +13,7 @@ var (
 	faults  = flag.Int("faults", -1, "at most so many faults, instead of each configuration's own number")
 	crashes = flag.Int("crashes", -1, "so many crashes")
 	reads   = flag.Int("reads", -1, "so many reads")
+	slow    = flag.Bool("slow", false, "a slow disk and streamed bodies in every configuration")
 	only    = flag.String("config", "", "the configurations whose name begins so")
 )
 
@@ -40,6 +41,7 @@ func TestModel(t *testing.T) {
 		override(&c.Faults, *faults)
 		override(&c.Crashes, *crashes)
 		override(&c.Reads, *reads)
+		c.SlowDisk, c.Streams = c.SlowDisk || *slow, c.Streams || *slow
 		t.Run(c.Name, func(t *testing.T) {
 			r := NewModel(c, rules).Search(limits)
 			total += r.States
@@ -73,7 +75,7 @@ func TestCompleteWithOldDown(t *testing.T) {
 	if *full {
 		limits.States = 0
 	}
-	r := NewModel(c, RuleSet(0).With(NoPendingAtChange)).Search(limits)
+	r := NewModel(c, RuleSet{}.With(NoPendingAtChange)).Search(limits)
 	if r.Violation != "" {
 		t.Errorf("%s:\n  %s", r.Violation, strings.Join(r.Trace, "\n  "))
 	}

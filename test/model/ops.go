@@ -4,9 +4,14 @@ package model
 func (m *Model) clientSteps(s *State, out *Steps) {
 	for i := range m.Ops {
 		switch s.Ops[i].Stage {
-		case Waiting, Stamped:
+		case Waiting, Streaming, Stamped:
+			m.streamSteps(s, i, out)
 			m.beginSteps(s, i, out)
 		case Running:
+			if m.mustWait(s.Intents[i]) {
+				m.giveUpStep(s, i, out)
+				continue
+			}
 			m.requestSteps(s, i, primary, out)
 			m.requestSteps(s, i, secondary, out)
 			m.ackStep(s, i, out)
@@ -27,17 +32,10 @@ func (m *Model) beginSteps(s *State, i int, out *Steps) {
 		out.add(next, "%v %d looks at its source, clean: %v", kind, i, s.clean())
 		return
 	}
-	op := Operation{Stage: Running, Primary: s.primary(), Alone: m.alone(s, i)}
-	op.Results[primary] = InFlight
-	switch {
-	case s.single() || m.ReadOnlyOld && s.Phase == Switched:
-		op.Results[secondary] = NoStore
-	case op.Alone:
-		op.Results[secondary] = NotTried
-	case kind.ordered() || s.incompletePrimary() && m.on(OrderedWhileIncomplete): // R7
-		op.Results[secondary] = NotSent
-	default:
-		op.Results[secondary] = InFlight
+	op, ok := m.enters(s, i)
+	if !ok {
+		m.phaseChanged(next, i, out)
+		return
 	}
 	next.Ops[i] = op
 	m.openIntent(&next, i)
@@ -47,23 +45,34 @@ func (m *Model) beginSteps(s *State, i int, out *Steps) {
 	if m.on(BeginMoves) {
 		next.moveCounter()
 	}
-	if kind != CompleteAgain {
+	if kind != CompleteAgain && s.Ops[i].Stage != Streaming {
 		m.saw(&next, opInvoked, uint8(i))
 	}
 	out.add(next, "%v %d begins", kind, i)
+}
+
+// requests are operation i's, as the phase is now.
+func (m *Model) requests(s *State, i int) Operation {
+	op := Operation{Stage: Running, Primary: s.primary(), Alone: m.alone(s, i)}
+	op.Results[primary] = InFlight
+	switch {
+	case s.single() || m.ReadOnlyOld && s.Phase == Switched:
+		op.Results[secondary] = NoStore
+	case op.Alone:
+		op.Results[secondary] = NotTried
+	case m.Ops[i].Kind.ordered() || s.incompletePrimary() && m.on(OrderedWhileIncomplete): // R7
+		op.Results[secondary] = NotSent
+	default:
+		op.Results[secondary] = InFlight
+	}
+	return op
 }
 
 // mayBegin tells whether operation i may begin. What must wait here is held, or
 // answered 503 and sent again by its client.
 func (m *Model) mayBegin(s *State, i int) bool {
 	op := m.Ops[i]
-	if op.After != none {
-		before := s.Ops[op.After]
-		if before.Stage != Ended && !(before.Acked && op.Kind != CompleteAgain) {
-			return false
-		}
-	}
-	if s.Hold && m.on(HoldNew) { // R9
+	if s.Stopped || !m.itsTurn(s, i) || s.Hold && m.on(HoldNew) { // R9
 		return false
 	}
 	if !s.incompletePrimary() {
@@ -76,6 +85,16 @@ func (m *Model) mayBegin(s *State, i int) bool {
 		return false
 	}
 	return !m.excluded(s, i)
+}
+
+// itsTurn: the client's operation before has been answered.
+func (m *Model) itsTurn(s *State, i int) bool {
+	op := m.Ops[i]
+	if op.After == none {
+		return true
+	}
+	before := s.Ops[op.After]
+	return before.Stage == Ended || before.Acked && op.Kind != CompleteAgain
 }
 
 // excluded: R8's exclusions between operations on one key.
@@ -132,7 +151,7 @@ func (m *Model) openIntent(s *State, i int) {
 	if s.Repair.Step != RepairIdle {
 		s.Repair.Overlapped, overlaps = true, true
 	}
-	s.Intents[i] = Intent{State: Open, Overlapped: overlaps}
+	m.record(s, i, overlaps)
 	if s.Phase == Passthrough && !m.on(PassthroughHasIntents) {
 		s.Intents[i] = Intent{} // R1 asks for one here, too
 	}
@@ -251,11 +270,15 @@ func (m *Model) sawSuccess(s *State, i int) {
 // endStep ends an operation: its client is answered, its intent settled or left
 // to the repairer.
 func (m *Model) endStep(s *State, i int, out *Steps) {
-	op, kind := s.Ops[i], m.Ops[i].Kind
-	if !op.Results[primary].over() || !op.Results[secondary].over() {
-		return
+	op := s.Ops[i]
+	if op.Results[primary].over() && op.Results[secondary].over() {
+		m.ends(*s, i, "", out)
 	}
-	next := *s
+}
+
+// ends ends operation i with the results it has; when is for the trace.
+func (m *Model) ends(next State, i int, when string, out *Steps) {
+	op, kind := next.Ops[i], m.Ops[i].Kind
 	answer := "an error"
 	switch op.Results[primary] {
 	case Succeeded:
@@ -270,7 +293,7 @@ func (m *Model) endStep(s *State, i int, out *Steps) {
 		// A definite error means "without effect, ever", where the configuration
 		// asks for that. Not of a DELETE of an incomplete primary: it rolls
 		// forward (R8). Not of an upload: it can be completed again.
-		if m.Strict && !kind.completes() && !(kind == Delete && s.incompletePrimary()) {
+		if m.Strict && !kind.completes() && !(kind == Delete && next.incompletePrimary()) {
 			m.saw(&next, opFailed, uint8(i))
 		}
 	}
@@ -282,7 +305,7 @@ func (m *Model) endStep(s *State, i int, out *Steps) {
 	if m.on(EndMoves) {
 		next.moveCounter()
 	}
-	out.add(next, "%v %d ends with %v, %v", kind, i, answer, settledText(settled))
+	out.add(next, "%v %d ends %swith %v, %v", kind, i, when, answer, settledText(settled))
 }
 
 func settledText(settled bool) string {

@@ -20,7 +20,7 @@ func TestRandomConfigs(t *testing.T) {
 	}
 	for i := range uint64(*worlds) {
 		c := randomConfig(start + i)
-		r := NewModel(c, 0).Search(Limits{States: *states})
+		r := NewModel(c, RuleSet{}).Search(Limits{States: *states})
 		if r.Violation != "" {
 			t.Errorf("-seed %d -worlds 1: %+v: %s:\n  %s", start+i, c, r.Violation, strings.Join(r.Trace, "\n  "))
 		}
@@ -57,6 +57,7 @@ func randomConfig(seed uint64) Config {
 			}
 		}
 	}
+	c.SlowDisk, c.Streams = coin(), coin()
 	return c
 }
 

@@ -9,7 +9,10 @@ type Rule uint8
 // The rules, with the place in the design that states them.
 const (
 	// R1: who runs under an intent, and what its record outlives.
-	CopyHasIntent Rule = iota
+	CopyHasIntent  Rule = iota
+	DurableFirst        // nothing reaches a store before its intent is durable (I1)
+	GivenUpSettles      // an intent given up before it was durable is settled
+	LogInOrder          // a record is not durable before the settlements that preceded it
 	PassthroughHasIntents
 	PendingIsDurable
 	ForgetByID // a settlement removes its own record, not the key's
@@ -41,6 +44,8 @@ const (
 	OrderedWhileIncomplete
 	// R8
 	TombstoneIsTruth
+	TombstoneWhenDurable
+	DurableMoves
 	DeleteRollsForward
 	DeleteExcludes
 	DeleteWaitsForUnknown
@@ -50,6 +55,7 @@ const (
 	// R9
 	HoldNew
 	Drain
+	ViewAtEntry
 	NoPendingAtChange
 	DropCacheAtChange
 	BackfillDoneIsDurable
@@ -89,6 +95,9 @@ const (
 
 var ruleNames = [ruleCount]string{
 	CopyHasIntent:               "copy-has-intent",
+	DurableFirst:                "durable-first",
+	GivenUpSettles:              "given-up-settles",
+	LogInOrder:                  "log-in-order",
 	PassthroughHasIntents:       "passthrough-has-intents",
 	PendingIsDurable:            "pending-is-durable",
 	ForgetByID:                  "forget-by-id",
@@ -113,6 +122,8 @@ var ruleNames = [ruleCount]string{
 	ValidateEpoch:               "validate-epoch",
 	OrderedWhileIncomplete:      "ordered-while-incomplete",
 	TombstoneIsTruth:            "tombstone-is-truth",
+	TombstoneWhenDurable:        "tombstone-when-durable",
+	DurableMoves:                "durable-moves",
 	DeleteRollsForward:          "delete-rolls-forward",
 	DeleteExcludes:              "delete-excludes",
 	DeleteWaitsForUnknown:       "delete-waits-for-unknown",
@@ -121,6 +132,7 @@ var ruleNames = [ruleCount]string{
 	AloneWhileIncomplete:        "alone-while-incomplete",
 	HoldNew:                     "hold-new",
 	Drain:                       "drain",
+	ViewAtEntry:                 "view-at-entry",
 	NoPendingAtChange:           "no-pending-at-change",
 	DropCacheAtChange:           "drop-cache-at-change",
 	BackfillDoneIsDurable:       "backfill-done-is-durable",
@@ -162,9 +174,10 @@ func ParseRule(name string) (Rule, error) {
 }
 
 // RuleSet is a set of rules.
-type RuleSet uint64
+type RuleSet [ruleCount]bool
 
 // With is the set and the rule.
-func (s RuleSet) With(r Rule) RuleSet { return s | 1<<r }
-
-func (s RuleSet) has(r Rule) bool { return s>>r&1 == 1 }
+func (s RuleSet) With(r Rule) RuleSet {
+	s[r] = true
+	return s
+}

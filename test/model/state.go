@@ -77,9 +77,11 @@ const (
 type Intent struct {
 	State        IntentState
 	Overlapped   bool
-	Unknown      bool // a request of it may still land
-	EarlierEpoch bool // begun before the last phase change: no tombstone (R5)
-	Lost         bool // its record was taken from the disk by another's settlement
+	Unknown      bool  // a request of it may still land
+	EarlierEpoch bool  // begun before the last phase change: no tombstone (R5)
+	Lost         bool  // its record was taken from the disk by another's settlement
+	Volatile     bool  // its record is not durable yet: a crash forgets it
+	Settlements  uint8 // of Volatile: the intents whose settlements precede it in the log
 }
 
 // unknown tells whether a request of an ended operation may still land.
@@ -116,8 +118,9 @@ type Stage uint8
 
 // The stages.
 const (
-	Waiting Stage = iota
-	Stamped       // it looked at its source, but its intent is not open (StampUnderIntent off)
+	Waiting   Stage = iota
+	Streaming       // its body comes in and goes on to the stores, all but the last bytes
+	Stamped         // it looked at its source, but its intent is not open (StampUnderIntent off)
 	Running
 	Ended
 )
@@ -175,6 +178,7 @@ type State struct {
 	Cache      Value
 	Source     Source
 	Uploads    [2]Upload // by store
+	Stopped    bool      // the journal takes no more records until the restart
 	Faults     uint8     // used so far
 	Crashes    uint8
 }
