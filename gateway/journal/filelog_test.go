@@ -200,6 +200,25 @@ func TestLogHasOneOwner(t *testing.T) {
 	shut(t, l)
 }
 
+// TestForgottenBeforeALaterRecord: whoever finds a record finds settled what was
+// settled before it, or a delete long given up would stand beside a later copy.
+func TestForgottenBeforeALaterRecord(t *testing.T) {
+	dir := t.TempDir()
+	l := openAt(t, dir)
+	appendAll(t, l, 1, 2)
+	l.Forget([]uint64{1})
+	appendAll(t, l, 3)
+	raw, err := os.ReadFile(filepath.Join(dir, logName)) // as a crash leaves it
+	if err != nil {
+		t.Fatal(err)
+	}
+	live, _, err := replay(raw)
+	if err != nil || len(live) != 2 || live[1].ID != 0 {
+		t.Errorf("%v, %v", live, err)
+	}
+	shut(t, l)
+}
+
 // TestTornTailLeavesNoTrace: what a crash tore is gone when the log is next
 // opened, as is what an interrupted rewriting left.
 func TestTornTailLeavesNoTrace(t *testing.T) {

@@ -37,7 +37,7 @@ type Intent struct {
 	// Guarded by the key's shard lock.
 	state      state
 	incomplete bool      // it began on an incomplete primary
-	tombstone  bool      // a delete there, once it is durable (R8)
+	durable    bool      // until then it touched nothing
 	overlapped bool      // another mutation, copy or repair ran at the same time
 	unknown    bool      // a request of it, or of a repair it overlapped, may still land
 	since      time.Time // when the outcome became unknown
@@ -52,15 +52,18 @@ func (in *Intent) Durable(ctx context.Context) error {
 	if err := in.commit.Wait(ctx); err != nil {
 		return err
 	}
-	if in.incomplete && in.Kind == Delete {
-		s := in.j.shard(in.key())
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		in.tombstone = true
+	s := in.j.shard(in.key())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in.durable = true
+	if in.tombstone() {
 		in.j.moved(in.key())
 	}
 	return nil
 }
+
+// tombstone tells whether reads take the intent for a delete that is done (R8).
+func (in *Intent) tombstone() bool { return in.durable && in.incomplete && in.Kind == Delete }
 
 // Acknowledged is called when the client is answered while the secondary is
 // still running: whatever was read until now may be the former state.
@@ -68,7 +71,8 @@ func (in *Intent) Acknowledged() { in.j.moved(in.key()) }
 
 // End closes the operation with its outcome on the two stores. If both are known
 // and agree, and nothing overlapped, the intent is settled (true); otherwise it
-// is pending and the repairer takes over (false).
+// is pending and the repairer takes over (false). One that never became durable is
+// settled: it touched no store.
 //
 // A delete on an incomplete primary rolls forward whatever became of it: it was
 // read as done from the moment it was durable (R8). It is settled only by a success on both
@@ -84,8 +88,15 @@ func (in *Intent) End(primary, secondary Outcome) bool {
 	if primary == Unknown || secondary == Unknown {
 		in.unknown, in.since = true, time.Now()
 	}
+	if !in.durable {
+		// Nothing was sent. Whatever overlapped it has nothing to fear from it,
+		// and a record that may not be there must not be acted on.
+		j.remove(s, k, in)
+		j.schedule(k, ks)
+		return true
+	}
 	agree := primary == secondary || secondary == NoStore
-	if in.tombstone {
+	if in.tombstone() {
 		agree = primary == Applied && secondary == Applied
 		if secondary == NoStore && !in.unknown {
 			j.keep(s, k, in)

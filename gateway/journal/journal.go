@@ -287,7 +287,7 @@ func (j *Journal) Stamp(bucket, name string) Stamp {
 func (ks *keyState) deleted() (epoch uint64) {
 	if ks != nil {
 		for _, in := range ks.intents {
-			if in.Kind == Delete && (in.tombstone || in.state != open) {
+			if in.Kind == Delete && (in.tombstone() || in.state != open) {
 				epoch = max(epoch, in.Epoch)
 			}
 		}

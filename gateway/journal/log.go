@@ -35,7 +35,8 @@ type Record struct {
 //     survives kill -9 and power loss. Commits of concurrent callers share one
 //     fsync.
 //   - Forget may reach the disk late or, after a crash, never: a record comes
-//     back too often rather than once too little. It names ids, never keys.
+//     back too often rather than once too little. It names ids, never keys. But
+//     when a record is durable, so is every Forget before its Append.
 //   - After a failed write or fsync nothing is promised about what is on disk, so
 //     the Log refuses every further Append with that error.
 //   - Records names every record that was durable and not durably forgotten
