@@ -234,6 +234,8 @@ func s3Error(err error) *s3api.Error {
 		return authError(auth)
 	case errors.Is(err, journal.ErrFull), errors.Is(err, journal.ErrBusy):
 		return s3api.ErrorFor("SlowDown", "")
+	case errors.Is(err, mirror.ErrUndecided):
+		return s3api.ErrorFor("ServiceUnavailable", "")
 	case errors.Is(err, mirror.ErrSecondary):
 		return s3api.ErrorFor("ServiceUnavailable", "The write reached only one of the two stores; send it again.")
 	}

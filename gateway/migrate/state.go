@@ -20,6 +20,7 @@ import (
 // the phase; the configuration never holds it.
 type State struct {
 	path string
+	sync func(dir string) error // makes a renaming durable
 
 	mu   sync.Mutex
 	file stateFile // replaced, never changed
@@ -37,7 +38,7 @@ const stateVersion = 1
 
 // OpenState reads the state in a directory; one that has none starts empty.
 func OpenState(dir string) (*State, error) {
-	s := &State{path: filepath.Join(dir, "state.json"), file: stateFile{Version: stateVersion, ID: rand.Text()}}
+	s := &State{path: filepath.Join(dir, "state.json"), sync: syncDir, file: stateFile{Version: stateVersion, ID: rand.Text()}}
 	raw, err := os.ReadFile(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -74,8 +75,9 @@ func (s *State) Phase(bucket string) (p mirror.Phase, ok bool) {
 	return p, ok
 }
 
-// SetPhase records a bucket's phase. It is durable when SetPhase returns nil;
-// after an error the former record stands.
+// SetPhase records a bucket's phase. It is durable when SetPhase returns nil. After
+// mirror.ErrUndecided nobody knows which record a restart will find; after any other
+// error the former record stands.
 func (s *State) SetPhase(bucket string, p mirror.Phase) error {
 	return s.change(func(f *stateFile) { f.Buckets = with(f.Buckets, bucket, p) })
 }
@@ -128,12 +130,15 @@ func (s *State) change(edit func(*stateFile)) error {
 	if err := replaceFile(s.path, raw); err != nil {
 		return fmt.Errorf("migration state not written: %w", err)
 	}
+	if err := s.sync(filepath.Dir(s.path)); err != nil {
+		return fmt.Errorf("migration state %s: %w: %w", s.path, mirror.ErrUndecided, err)
+	}
 	s.file = next
 	return nil
 }
 
-// replaceFile makes a file's content durable in one step: written aside, synced,
-// renamed, and the directory synced.
+// replaceFile puts a file with the content in another's place in one step. It is
+// durable when the directory is synced.
 func replaceFile(path string, content []byte) error {
 	aside, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
@@ -145,10 +150,11 @@ func replaceFile(path string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(aside.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
+	return os.Rename(aside.Name(), path)
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
 	if err != nil {
 		return err
 	}

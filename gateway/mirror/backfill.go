@@ -76,6 +76,9 @@ func (b *Bucket) bring(ctx context.Context, v view, key string) error {
 // its own: when that ends the copy is given up, unless its last bytes are on their
 // way. A key that is not clean is journal.ErrBusy.
 func (b *Bucket) backfill(ctx, reading context.Context, v view, key string) error {
+	if halted := b.halted.Load(); halted != nil {
+		return *halted
+	}
 	in := b.journal.BeginCopy(b.stamp(key), v.phase.Epoch)
 	if in == nil {
 		return fmt.Errorf("%q: %w", key, journal.ErrBusy)
@@ -333,7 +336,7 @@ func (t *tee) enter(ctx context.Context) (leave func(), ok bool) {
 		return nil, false
 	}
 	leave = func() { t.b.gate.Release(1) }
-	if !t.b.current(t.v) {
+	if !t.b.current(t.v) || t.b.halted.Load() != nil {
 		leave()
 		return nil, false
 	}

@@ -54,6 +54,7 @@ type Bucket struct {
 	log      *slog.Logger
 
 	phase   atomic.Pointer[Phase]
+	halted  atomic.Pointer[error] // a phase change ended in ErrUndecided
 	gate    *semaphore.Weighted // mutations and copies go through; a phase change takes it whole
 	locks   keyLocks            // in use while the primary is incomplete
 	copies  copyQueue

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -112,6 +113,11 @@ func (e *PendingError) Error() string {
 	return fmt.Sprintf("bucket %s has %d writes that are not settled: the phase can change when the repairer is done", e.Bucket, e.Pending)
 }
 
+// ErrUndecided is a phase change's failure after which either phase may be the one on
+// disk. Whatever was written in one of them would be judged by the other after a
+// restart; so the bucket takes no more writes until then. Reads go on.
+var ErrUndecided = errors.New("the phase on disk is not known: writes are refused until the gateway is restarted")
+
 // ChangePhase puts the bucket into another phase (R9). Background copies are
 // stopped, new mutations held, those under way waited for, all for no longer than
 // hold; nothing may be pending. Then next decides: what it answers must be durable
@@ -129,6 +135,9 @@ func (b *Bucket) ChangePhase(ctx context.Context, hold time.Duration, next func(
 		return &PendingError{b.Name, n}
 	}
 	p, err := next(ctx, b.Phase())
+	if errors.Is(err, ErrUndecided) {
+		b.halted.Store(&err)
+	}
 	if err != nil {
 		return err
 	}
@@ -162,7 +171,11 @@ func (b *Bucket) enter(ctx context.Context, m *mutation) (pass, error) {
 			return pass{}, err
 		}
 		v := b.view()
+		halted := b.halted.Load()
 		switch {
+		case halted != nil:
+			leave()
+			return pass{}, *halted
 		case !m.current(brought):
 			leave() // a phase began in which a key may have to be brought
 		case !v.incomplete():
