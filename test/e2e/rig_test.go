@@ -36,7 +36,7 @@ type rig struct {
 	url     string
 	gateway *gateway.Gateway
 	log     *logText
-	end     func()
+	stop    func() error // ends the gateway
 }
 
 // settings are the configuration of a bucket "media" between two stores. What a
@@ -77,8 +77,8 @@ func minioStore(t *testing.T, s *servers.Server, bucket string) config.Store {
 
 func startRig(t *testing.T, c config.Config) *rig {
 	t.Helper()
-	r := &rig{config: c, log: new(logText), end: func() {}}
-	t.Cleanup(func() { r.end() })
+	r := &rig{config: c, log: new(logText), stop: func() error { return nil }}
+	t.Cleanup(func() { r.end(t) })
 	r.start(t)
 	return r
 }
@@ -96,19 +96,24 @@ func (r *rig) start(t *testing.T) {
 	go func() { ended <- g.Run(ctx) }()
 	front := httptest.NewServer(g)
 	r.gateway, r.url = g, front.URL
-	r.end = func() {
-		r.end = func() {}
+	r.stop = func() error {
+		r.stop = func() error { return nil }
 		front.Close()
 		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
+		return <-ended
+	}
+}
+
+func (r *rig) end(t *testing.T) {
+	t.Helper()
+	if err := r.stop(); err != nil {
+		t.Error(err)
 	}
 }
 
 func (r *rig) restart(t *testing.T) {
 	t.Helper()
-	r.end()
+	r.end(t)
 	r.start(t)
 }
 
