@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"math/rand/v2"
+	"strings"
 
 	"sluice/gateway/migrate"
 	"sluice/gateway/mirror"
@@ -12,7 +13,8 @@ type plan struct {
 	Seed, Schedule                     uint64 // what is done, and in which order
 	Phase                              mirror.Phase
 	Conditional, ReadOnly, ReadPrimary bool
-	Faults                             int // percent of the requests
+	ACLs                               bool // without them reads are copied on their way
+	Faults                             int  // percent of the requests
 	Crashes                            int
 	Before                             []place // where the keys are when the history begins
 	Changes                            []migrate.Command
@@ -31,7 +33,7 @@ const (
 func newPlan(seed uint64) plan {
 	random := rand.New(rand.NewPCG(seed, 0))
 	p := plan{
-		Seed: seed, Schedule: 1, Conditional: random.IntN(2) == 0, ReadPrimary: random.IntN(5) == 0,
+		Seed: seed, Schedule: 1, ACLs: random.IntN(2) == 0, Conditional: random.IntN(2) == 0, ReadPrimary: random.IntN(5) == 0,
 		Faults: []int{0, 5, 15, 40}[random.IntN(4)], Crashes: max(0, random.IntN(4)-1),
 	}
 	p.Phase = mirror.Phase{Name: mirror.Mirroring, Epoch: 1, Baseline: true}
@@ -60,7 +62,7 @@ func newPlan(seed uint64) plan {
 	for range 2 + random.IntN(3) {
 		var ops []op
 		for range 2 + random.IntN(5) {
-			ops = append(ops, op{draw(random), random.IntN(hot), random.IntN(hot)})
+			ops = append(ops, op{draw(random, p.ACLs), random.IntN(hot), random.IntN(hot)})
 		}
 		p.Clients = append(p.Clients, ops)
 	}
@@ -75,7 +77,9 @@ func changes(random *rand.Rand, names ...migrate.Command) []migrate.Command {
 	return names[:random.IntN(len(names)+1)]
 }
 
-func draw(random *rand.Rand) string {
+// draw is an operation's name; that of a read where it would be about an ACL and the
+// stores have none.
+func draw(random *rand.Rand, acls bool) string {
 	total := 0
 	for _, o := range operations {
 		total += o.weight
@@ -83,6 +87,9 @@ func draw(random *rand.Rand) string {
 	n := random.IntN(total)
 	for _, o := range operations {
 		if n -= o.weight; n < 0 {
+			if !acls && strings.HasSuffix(o.name, "acl") {
+				return "get"
+			}
 			return o.name
 		}
 	}

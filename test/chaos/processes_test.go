@@ -82,12 +82,8 @@ func (k *kitchen) cycle(n int) {
 					service: k.client, history: k.history, client: n*10 + id, serial: &serial, keys: keys,
 					note: func(string, ...any) {}, broken: func() bool { return false }, began: k.history.began(),
 				}
-				name := draw(random)
-				for name == "acl" || name == "read acl" { // these stores have none
-					name = draw(random)
-				}
 				serial++
-				c.run(ctx, op{Name: name, Key: random.IntN(3), From: random.IntN(3)})
+				c.run(ctx, op{Name: draw(random, false), Key: random.IntN(3), From: random.IntN(3)})
 				done.Add(1)
 				k.operations.Add(1)
 			}

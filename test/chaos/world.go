@@ -126,7 +126,7 @@ func (w *world) boot() {
 		Limit: 10_000, Quarantine: quarantine, Changed: func(k journal.Key) { memory.Remove(cache.Key(k)) },
 	})
 	profile := everything
-	profile.ConditionalCreate = w.plan.Conditional
+	profile.ConditionalCreate, profile.ACLs = w.plan.Conditional, w.plan.ACLs
 	old := &mirror.Store{Store: &store{w.old, w, life}, Profile: profile, Circuit: &mirror.Circuit{}, ReadOnly: w.plan.ReadOnly}
 	new := &mirror.Store{Store: &store{w.new, w, life}, Profile: profile, Circuit: &mirror.Circuit{}}
 	log := slog.New(slog.DiscardHandler)
