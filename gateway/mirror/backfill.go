@@ -23,8 +23,8 @@ func (b *Bucket) Backfill(ctx context.Context, key string) error {
 	}
 	defer b.gate.Release(1)
 	v := b.view()
-	if v.secondary == nil {
-		return nil
+	if v.phase.Name != Mirroring && !v.incomplete() {
+		return nil // new is the truth, or not in use
 	}
 	if v.incomplete() {
 		unlock, ok := b.locks.tryAlone(key)
