@@ -67,6 +67,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusContinue)
 	}
 	start := time.Now()
+	p, r := newPatience(w, r)
+	defer p.end()
+	w = p
 	err := g.admit(w, r)
 	if err != nil {
 		answer := s3Error(err)

@@ -89,7 +89,7 @@ func (g *Gateway) identify() {
 func (g *Gateway) openBuckets(ctx context.Context) error {
 	g.stores = make(map[string]*store, len(g.config.Stores))
 	for name, s := range g.config.Stores {
-		opened, err := openStore(ctx, name, s)
+		opened, err := openStore(ctx, name, s, time.Duration(g.config.Migration.Mirror.StoreTimeout))
 		if err != nil {
 			return err
 		}
@@ -115,12 +115,12 @@ func (g *Gateway) openBuckets(ctx context.Context) error {
 	return nil
 }
 
-func openStore(ctx context.Context, name string, s config.Store) (*s3.Store, error) {
+func openStore(ctx context.Context, name string, s config.Store, stall time.Duration) (*s3.Store, error) {
 	return s3.New(ctx, s3.Config{
 		Name: name, Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket,
 		AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey, SessionToken: s.SessionToken,
 		SharedCredentialsFile: s.CredentialsFile, Profile: s.Profile,
-		VirtualHost: s.Addressing == "virtual", CAFile: s.CAFile, MaxConns: s.MaxConnections,
+		VirtualHost: s.Addressing == "virtual", CAFile: s.CAFile, MaxConns: s.MaxConnections, Stall: stall,
 	})
 }
 

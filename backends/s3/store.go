@@ -43,6 +43,9 @@ type Config struct {
 	VirtualHost bool   // bucket.host/key instead of host/bucket/key
 	CAFile      string // further trusted roots, PEM
 	MaxConns    int    // idle connections kept; 0 means 128
+	// Stall is how long a connection with a request on it may carry no byte in
+	// either direction; 0 means 5 minutes.
+	Stall time.Duration
 
 	Transport http.RoundTripper // in place of a pool of its own
 }
@@ -117,17 +120,28 @@ func newTransport(c Config) (*http.Transport, error) {
 			return nil, fmt.Errorf("ca_file %s holds no certificate", c.CAFile)
 		}
 	}
+	stall := c.Stall
+	if stall == 0 {
+		stall = 5 * time.Minute
+	}
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return newLivelyConn(conn, stall), nil
+	}
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         dialer.DialContext,
+		DialContext:         dial,
 		TLSClientConfig:     config,
 		TLSHandshakeTimeout: 10 * time.Second,
 		MaxIdleConns:        conns,
 		MaxIdleConnsPerHost: conns,
 		// Shorter than servers wait, so that a PUT rarely meets a connection
 		// that the server is just closing: that would be an unknown outcome.
-		IdleConnTimeout:    15 * time.Second,
+		IdleConnTimeout:    min(15*time.Second, stall/2),
 		DisableCompression: true, // bodies are passed on as they are
 		WriteBufferSize:    64 << 10,
 		ReadBufferSize:     32 << 10,

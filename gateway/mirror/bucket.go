@@ -55,8 +55,8 @@ type Bucket struct {
 
 	phase   atomic.Pointer[Phase]
 	halted  atomic.Pointer[error] // a phase change ended in ErrUndecided
-	gate    *semaphore.Weighted // mutations and copies go through; a phase change takes it whole
-	locks   keyLocks            // in use while the primary is incomplete
+	gate    *semaphore.Weighted   // mutations and copies go through; a phase change takes it whole
+	locks   keyLocks              // in use while the primary is incomplete
 	copies  copyQueue
 	copying copying
 	missed  missed // by the secondary

@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// clientTimeout is how long a client may send or take nothing of a body. It holds a
+// slot and a connection meanwhile.
+const clientTimeout = time.Minute
+
+// patience bounds what a request waits for its client: each read of the body, and
+// each write of the answer. What the stores make it wait does not count.
+type patience struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	body    io.ReadCloser
+	read    bool // the body, to its end
+}
+
+// newPatience answers the request with its body watched, in a copy: net/http looks at
+// its own to see whether the client still waits for a "100 Continue".
+func newPatience(w http.ResponseWriter, r *http.Request) (*patience, *http.Request) {
+	p := &patience{ResponseWriter: w, control: http.NewResponseController(w), body: r.Body, read: r.Body == http.NoBody}
+	if !p.read {
+		r = r.WithContext(r.Context())
+		r.Body = p
+	}
+	return p, r
+}
+
+// Read reads the body. Between reads there is no deadline: one that passed can not be
+// moved any more, and the end of the body must not end the request.
+func (p *patience) Read(b []byte) (int, error) {
+	if err := p.control.SetReadDeadline(time.Now().Add(clientTimeout)); err != nil {
+		return p.body.Read(b) // not a connection (a test's recorder)
+	}
+	n, err := p.body.Read(b)
+	if p.read = errors.Is(err, io.EOF); err == nil || p.read {
+		_ = p.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// Close closes the body.
+func (p *patience) Close() error { return p.body.Close() }
+
+// Write writes a piece of the answer.
+func (p *patience) Write(b []byte) (int, error) {
+	_ = p.control.SetWriteDeadline(time.Now().Add(clientTimeout))
+	return p.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController find the connection.
+func (p *patience) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+// end is called when the request was answered: what is left of the body the server
+// reads to keep the connection, but not for ever.
+func (p *patience) end() {
+	if !p.read {
+		_ = p.control.SetReadDeadline(time.Now().Add(clientTimeout))
+	}
+	_ = p.control.SetWriteDeadline(time.Now().Add(clientTimeout)) // what is still buffered
+}
