@@ -88,29 +88,45 @@ func (s *store) take(op, key string, body io.Reader, size int64) ([]byte, error)
 	return content, nil
 }
 
-// Get opens an object. Its body may be cut short.
+// Get opens an object. Its body comes later, and may be cut short.
 func (s *store) Get(ctx context.Context, r backends.GetRequest) (*backends.Object, error) {
-	return submit(ctx, s, "GetObject", r.Key, false, func(ctx context.Context) (*backends.Object, error) {
-		o, err := s.Store.Get(ctx, r)
-		if err == nil && o.Length > 0 && s.w.truncates() {
-			o.Body = truncated{io.LimitReader(o.Body, o.Length-1)}
-		}
-		return o, err
-	})
-}
-
-// truncated is a body whose end the store's connection lost.
-type truncated struct{ r io.Reader }
-
-func (t truncated) Read(p []byte) (int, error) {
-	n, err := t.r.Read(p)
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
+	o, err := submit(ctx, s, "GetObject", r.Key, false, func(ctx context.Context) (*backends.Object, error) { return s.Store.Get(ctx, r) })
+	if err != nil {
+		return nil, err
 	}
-	return n, err
+	o.Body = &lateBody{ReadCloser: o.Body, wait: func() (cut bool, err error) {
+		return submit(ctx, s, "GetObject's body", r.Key, false, func(context.Context) (bool, error) {
+			return o.Length > 0 && s.w.truncates(), nil
+		})
+	}, short: o.Length - 1}
+	return o, nil
 }
 
-func (truncated) Close() error { return nil }
+// lateBody is a body that waits for the scheduler, which may cut its end off.
+type lateBody struct {
+	io.ReadCloser
+	wait  func() (cut bool, err error)
+	short int64
+	rest  io.Reader // nil until the wait is over
+}
+
+func (b *lateBody) Read(p []byte) (int, error) {
+	if b.rest == nil {
+		cut, err := b.wait()
+		if err != nil {
+			return 0, err
+		}
+		if b.rest = b.ReadCloser; cut {
+			b.rest = io.MultiReader(io.LimitReader(b.ReadCloser, b.short), broken{})
+		}
+	}
+	return b.rest.Read(p)
+}
+
+// broken is where a connection broke.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // Head describes an object.
 func (s *store) Head(ctx context.Context, r backends.GetRequest) (*backends.Info, error) {
