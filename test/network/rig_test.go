@@ -16,6 +16,7 @@ import (
 	"sluice/backends/s3"
 	"sluice/gateway/mirror"
 	"sluice/test/process"
+	"sluice/test/servers"
 )
 
 var (
@@ -31,40 +32,49 @@ const (
 	quarantine   = 2 * time.Second
 
 	settings = `
-migration: { mirror: { sync_timeout: 300ms, store_timeout: 2s, quarantine: 2s } }
+migration: { mirror: { sync_timeout: 300ms, store_timeout: 2s, quarantine: 2s }, backfill: { workers: 2 } }
 cache: { memory: 32MiB }`
 )
 
 // rig is a gateway whose stores are each behind a network.
 type rig struct {
-	t                *testing.T
-	gateway          *process.Gateway
-	client           *s3.Store
-	net              map[string]*proxy // "old" and "new"
-	oldStore, newEnd *s3.Store         // past the networks
+	t                  *testing.T
+	gateway            *process.Gateway
+	client             *s3.Store
+	net                map[string]*proxy // "old" and "new"
+	oldStore, newStore *s3.Store         // past the networks
 }
 
 func newRig(t *testing.T, resets bool) *rig {
 	t.Helper()
-	r := &rig{t: t, net: make(map[string]*proxy)}
-	up := make(map[string]process.Upstream)
-	ends := make(map[string]*s3.Store)
-	for _, name := range []string{"old", "new"} {
-		server, err := embedded.Start(t.Context(), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { server.Close() })
-		if ends[name], err = server.Store(t.Context(), name, "bucket"); err != nil {
-			t.Fatal(err)
-		}
-		r.net[name] = newProxy(t, name, server.Endpoint(), resets)
-		up[name] = process.Upstream{Endpoint: r.net[name].endpoint(), Bucket: "bucket", AccessKey: "any", SecretKey: "any"}
-	}
-	r.oldStore, r.newEnd = ends["old"], ends["new"]
-	r.gateway = process.Start(t, up["old"], up["new"], settings)
+	oldStore, oldUp := startEmbedded(t, "old")
+	// New is a MinIO: an embedded store's objects keep the metadata of those that
+	// they replace, and with it the ETag of a copy that a repair made.
+	minio := servers.MinIO(t)
+	r := &rig{t: t, net: make(map[string]*proxy), oldStore: oldStore, newStore: minio.Store(t, "new", "bucket")}
+	r.net["old"] = newProxy(t, "old", oldUp.Endpoint, resets)
+	r.net["new"] = newProxy(t, "new", minio.Endpoint, resets)
+	oldUp.Endpoint = r.net["old"].endpoint()
+	r.gateway = process.Start(t, oldUp,
+		process.Upstream{Endpoint: r.net["new"].endpoint(), Bucket: "bucket", AccessKey: minio.AccessKey, SecretKey: minio.SecretKey},
+		settings)
 	r.client = r.gateway.Client(t)
 	return r
+}
+
+// startEmbedded starts a store, and answers how to reach it.
+func startEmbedded(t *testing.T, name string) (*s3.Store, process.Upstream) {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	store, err := server.Store(t.Context(), name, "bucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store, process.Upstream{Endpoint: server.Endpoint(), Bucket: "bucket", AccessKey: "any", SecretKey: "any"}
 }
 
 // fault makes a network sick for one round.
@@ -123,7 +133,7 @@ func (r *rig) equal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	new, err := content(ctx, r.newEnd)
+	new, err := content(ctx, r.newStore)
 	if err != nil {
 		return err
 	}
@@ -136,7 +146,7 @@ func (r *rig) equal(ctx context.Context) error {
 // differing counts the keys on which the stores differ now.
 func (r *rig) differing() int {
 	old, err := content(r.t.Context(), r.oldStore)
-	new, err2 := content(r.t.Context(), r.newEnd)
+	new, err2 := content(r.t.Context(), r.newStore)
 	if err := errors.Join(err, err2); err != nil {
 		r.t.Log("comparing the stores under traffic: ", err)
 	}

@@ -219,7 +219,8 @@ func (c *traffic) get(key string) {
 			return nil
 		}
 		if r.value = sum; sum != o.ETag {
-			c.r.t.Errorf("GET of %q answers a body that is not its ETag's", key)
+			c.r.t.Errorf("GET of %q at %v answers a body that is not its ETag's: %s (%v) with ETag %s (%v); header %v",
+				key, c.now(), sum, c.origin(key, sum), o.ETag, c.origin(key, o.ETag), o.Header)
 		}
 		return nil
 	})
@@ -234,6 +235,19 @@ func (c *traffic) get(key string) {
 		return
 	}
 	c.of(key).saw(r)
+}
+
+// origin is the write of a value, for messages.
+func (c *traffic) origin(key, value string) string {
+	h := c.of(key)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, w := range h.writes {
+		if w.value == value {
+			return fmt.Sprintf("%+v", w)
+		}
+	}
+	return "no write that ended"
 }
 
 func (c *traffic) head(key string) {

@@ -21,6 +21,9 @@ type weather struct {
 	// end is what happens to a connection that has passed so many bytes.
 	end   end
 	after int
+	// holds: who is at the other end of a connection never learns that it was
+	// closed.
+	holds bool
 
 	over chan struct{} // closed when the weather turns
 }
@@ -31,7 +34,7 @@ const (
 	open    end = iota // nothing
 	cut                // it is closed
 	stall              // it passes nothing, and is closed when the weather turns
-	forgot             // it passes nothing for ever, and is never closed
+	forgot             // it passes nothing for ever, and holds
 	pausing = 10 * time.Second
 )
 
@@ -59,23 +62,28 @@ func (x *toxic) Pipe(stub *toxics.ToxicStub) {
 	skies.mu.Lock()
 	s := skies.all[x.Sky]
 	skies.mu.Unlock()
+	holds := false
 	for c := (*connection)(nil); ; {
-		if w := s.now.Load(); c == nil || c.weather != w {
+		if w := s.now.Load(); c == nil || c.over != w.over {
 			if c != nil && c.lost && c.end == stall {
 				stub.Close()
 				drain(stub)
 				return
 			}
-			c = &connection{weather: w, stub: stub, left: w.after, lost: c != nil && c.lost && c.end == forgot, first: true}
+			c = &connection{weather: w, stub: stub, left: w.after, lost: c != nil && c.lost && c.end == forgot}
 			if c.lost {
 				c.weather = &weather{end: forgot, over: w.over}
 			}
+			holds = holds || c.holds || c.lost
 		}
 		select {
 		case <-stub.Interrupt: // never: it is not taken out
 			return
 		case <-c.over:
 		case piece := <-stub.Input:
+			if piece == nil && (holds || c.lost && c.end == forgot) {
+				return
+			}
 			if piece == nil || !c.pass(piece.Data) {
 				stub.Close()
 				drain(stub)
@@ -97,10 +105,9 @@ func drain(stub *toxics.ToxicStub) {
 // connection is one direction of a connection in one weather.
 type connection struct {
 	*weather
-	stub  *toxics.ToxicStub
-	left  int  // bytes it may pass
-	lost  bool // bytes were lost
-	first bool
+	stub *toxics.ToxicStub
+	left int  // bytes it may pass
+	lost bool // bytes were lost
 }
 
 // pass answers false when the connection is to be closed.
