@@ -7,6 +7,7 @@ replace sluice => ../..
 require (
 	github.com/Shopify/toxiproxy/v2 v2.5.0
 	github.com/rs/zerolog v1.28.0
+	go.uber.org/goleak v1.3.0
 	sluice v0.0.0-00010101000000-000000000000
 )
 
