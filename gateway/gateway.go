@@ -67,7 +67,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusContinue)
 	}
 	start := time.Now()
-	p, r := newPatience(w, r)
+	p, r := newPatience(w, r, time.Duration(g.config.Limits.ClientTimeout))
 	defer p.end()
 	w = p
 	err := g.admit(w, r)

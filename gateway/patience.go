@@ -7,14 +7,12 @@ import (
 	"time"
 )
 
-// clientTimeout is how long a client may send or take nothing of a body. It holds a
-// slot and a connection meanwhile.
-const clientTimeout = time.Minute
-
-// patience bounds what a request waits for its client: each read of the body, and
-// each write of the answer. What the stores make it wait does not count.
+// patience bounds what a request waits for its client, which holds a slot and a
+// connection meanwhile: each read of the body, and each write of the answer. What the
+// stores make it wait does not count.
 type patience struct {
 	http.ResponseWriter
+	limit   time.Duration
 	control *http.ResponseController
 	body    io.ReadCloser
 	read    bool // the body, to its end
@@ -22,8 +20,8 @@ type patience struct {
 
 // newPatience answers the request with its body watched, in a copy: net/http looks at
 // its own to see whether the client still waits for a "100 Continue".
-func newPatience(w http.ResponseWriter, r *http.Request) (*patience, *http.Request) {
-	p := &patience{ResponseWriter: w, control: http.NewResponseController(w), body: r.Body, read: r.Body == http.NoBody}
+func newPatience(w http.ResponseWriter, r *http.Request, limit time.Duration) (*patience, *http.Request) {
+	p := &patience{ResponseWriter: w, limit: limit, control: http.NewResponseController(w), body: r.Body, read: r.Body == http.NoBody}
 	if !p.read {
 		r = r.WithContext(r.Context())
 		r.Body = p
@@ -34,7 +32,7 @@ func newPatience(w http.ResponseWriter, r *http.Request) (*patience, *http.Reque
 // Read reads the body. Between reads there is no deadline: one that passed can not be
 // moved any more, and the end of the body must not end the request.
 func (p *patience) Read(b []byte) (int, error) {
-	if err := p.control.SetReadDeadline(time.Now().Add(clientTimeout)); err != nil {
+	if err := p.control.SetReadDeadline(time.Now().Add(p.limit)); err != nil {
 		return p.body.Read(b) // not a connection (a test's recorder)
 	}
 	n, err := p.body.Read(b)
@@ -49,7 +47,7 @@ func (p *patience) Close() error { return p.body.Close() }
 
 // Write writes a piece of the answer.
 func (p *patience) Write(b []byte) (int, error) {
-	_ = p.control.SetWriteDeadline(time.Now().Add(clientTimeout))
+	_ = p.control.SetWriteDeadline(time.Now().Add(p.limit))
 	return p.ResponseWriter.Write(b)
 }
 
@@ -60,7 +58,7 @@ func (p *patience) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 // reads to keep the connection, but not for ever.
 func (p *patience) end() {
 	if !p.read {
-		_ = p.control.SetReadDeadline(time.Now().Add(clientTimeout))
+		_ = p.control.SetReadDeadline(time.Now().Add(p.limit))
 	}
-	_ = p.control.SetWriteDeadline(time.Now().Add(clientTimeout)) // what is still buffered
+	_ = p.control.SetWriteDeadline(time.Now().Add(p.limit)) // what is still buffered
 }

@@ -24,8 +24,8 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	server := &http.Server{
 		Handler: g,
 		// A client that does not get its headers across, or keeps a connection
-		// for nothing, is let go. Bodies have no deadline: they may be large.
-		ReadHeaderTimeout: 30 * time.Second,
+		// for nothing, is let go. For bodies there is patience: they may be large.
+		ReadHeaderTimeout: min(30*time.Second, time.Duration(g.config.Limits.ClientTimeout)),
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),

@@ -45,7 +45,7 @@ func Start(ctx context.Context, dir string) (*Server, error) {
 		}
 		backend, s.closeDB = s3bolt.New(db), db.Close
 	}
-	s.handler = front(gofakes3.New(backend, gofakes3.WithoutVersioning(), gofakes3.WithTimeSkewLimit(0),
+	s.handler = front(gofakes3.New(replacing{backend}, gofakes3.WithoutVersioning(), gofakes3.WithTimeSkewLimit(0),
 		gofakes3.WithMetadataSizeLimit(0)).Server()) // it counts a copy's source, which may be longer, as metadata
 	return s, s.Restart(ctx)
 }

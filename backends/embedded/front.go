@@ -95,6 +95,11 @@ func (a *answer) WriteHeader(status int) {
 	}
 	a.begun = true
 	h := a.Header()
+	for name := range h {
+		if h.Get(name) == "" {
+			h.Del(name)
+		}
+	}
 	rename(h, keptAs, "")
 	if a.ifMatch != "" && status < 300 && a.ifMatch != h.Get("ETag") {
 		a.refused = true

@@ -48,6 +48,7 @@ func Run(t *testing.T, newStore func(t *testing.T) backends.Store, lacks ...Feat
 		need Feature
 	}{
 		{"round trip", roundTrip, ""},
+		{"replaced", replaced, ""},
 		{"sizes", sizes, ""},
 		{"ranges", ranges, ""},
 		{"absent", absentKey, ""},
@@ -152,6 +153,26 @@ func roundTrip(t *testing.T, s backends.Store) {
 	for _, name := range []string{"Content-Length", "Etag", "Last-Modified", "Date", "X-Amz-Request-Id"} {
 		if _, ok := o.Header[name]; ok {
 			t.Errorf("Info.Header holds %s", name)
+		}
+	}
+}
+
+// replaced: nothing of an object survives the one that takes its place.
+func replaced(t *testing.T, s backends.Store) {
+	first := http.Header{"Content-Type": {"text/first"}, "Cache-Control": {"no-store"}, "X-Amz-Meta-First": {"1"}, "X-Amz-Meta-Both": {"1"}}
+	second := http.Header{"Content-Type": {"text/second"}, "X-Amz-Meta-Both": {"2"}}
+	for _, h := range []http.Header{first, second} {
+		if _, err := s.Put(t.Context(), backends.PutRequest{Key: "k", Body: strings.NewReader("x"), Size: 1, Header: h}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err := s.Head(t.Context(), backends.GetRequest{Key: "k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range first {
+		if got := info.Header.Get(name); got != second.Get(name) {
+			t.Errorf("%s is %q, want %q", name, got, second.Get(name))
 		}
 	}
 }

@@ -88,8 +88,11 @@ func (c *Config) check() error {
 	if m.SyncTimeout <= 0 || m.StoreTimeout <= 0 || m.Quarantine <= 0 {
 		bad("migration.mirror", "sync_timeout, store_timeout and quarantine must be above 0")
 	}
-	if c.Limits.Requests < 1 {
-		bad("limits.requests", "must be above 0")
+	if c.Migration.Hold <= 0 {
+		bad("migration.hold", "must be above 0")
+	}
+	if c.Limits.Requests < 1 || c.Limits.ClientTimeout <= 0 {
+		bad("limits", "requests and client_timeout must be above 0")
 	}
 	return errors.Join(errs...)
 }

@@ -135,6 +135,8 @@ type Backfill struct {
 // Limits bound what clients may use; beyond them they are answered SlowDown.
 type Limits struct {
 	Requests int `yaml:"requests"` // in flight at once
+	// ClientTimeout is how long a client may send or take nothing of a body.
+	ClientTimeout Duration `yaml:"client_timeout"`
 }
 
 // Log says how to log.
@@ -160,7 +162,7 @@ func Default() Config {
 			},
 			Backfill: Backfill{Workers: 8},
 		},
-		Limits: Limits{Requests: 4096},
+		Limits: Limits{Requests: 4096, ClientTimeout: Duration(time.Minute)},
 		Log:    Log{Format: "text", Level: "info"},
 	}
 }

@@ -70,7 +70,7 @@ func (e *ended) all(n int64) func(context.Context) error {
 func TestClientsThatNeverFinishTheirHeadersAreLetGo(t *testing.T) {
 	t.Parallel()
 	const clients = 400
-	r := newRig(t, "")
+	r := newRig(t, "limits: { client_timeout: 3s }")
 	idle := r.use()
 	var e ended
 	var sent atomic.Int64

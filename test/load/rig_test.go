@@ -3,14 +3,12 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -57,49 +55,10 @@ func newRig(t *testing.T, extra string) *rig {
 		}
 		up[i] = process.Upstream{Endpoint: server.Endpoint(), Bucket: "bucket", AccessKey: "any", SecretKey: "any"}
 	}
-	before := children(t)
 	r.gateway = process.Start(t, up[0], up[1], extra)
-	for pid := range children(t) {
-		if !before[pid] {
-			r.pid = pid
-		}
-	}
-	if r.pid == 0 {
-		t.Fatal("the gateway's process is not found in /proc")
-	}
-	raw := r.proc("cmdline")
-	args := strings.Split(raw, "\x00")
-	r.state = filepath.Join(filepath.Dir(args[3]), "state") // sluice serve -c FILE
+	r.pid, r.state = r.gateway.PID(), r.gateway.State()
 	r.client = r.gateway.Client(t)
 	return r
-}
-
-// children are this process's gateways.
-func children(t *testing.T) map[int]bool {
-	t.Helper()
-	found := make(map[int]bool)
-	entries, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range entries {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			continue // it ended
-		}
-		// "PID (NAME) STATE PARENT …"; the name may hold anything.
-		rest := raw[bytes.LastIndexByte(raw, ')')+1:]
-		fields := strings.Fields(string(rest))
-		if !bytes.Contains(raw, []byte("(sluice)")) || len(fields) < 2 || fields[1] != strconv.Itoa(os.Getpid()) {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		found[pid] = true
-	}
-	return found
 }
 
 func (r *rig) proc(file string) string {

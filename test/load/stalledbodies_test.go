@@ -14,12 +14,11 @@ import (
 )
 
 // TestClientsThatNeverSendTheirBodiesAreLetGo: who announces a body, without a
-// signature, and sends none keeps a connection no longer than one who sends no headers,
-// or nothing at all for as long as idle connections are kept.
+// signature, and sends none keeps a connection no longer than limits.client_timeout.
 func TestClientsThatNeverSendTheirBodiesAreLetGo(t *testing.T) {
 	t.Parallel()
 	const clients = 400
-	r := newRig(t, "")
+	r := newRig(t, "limits: { client_timeout: 3s }")
 	idle := r.use()
 	var e ended
 	for range clients {
@@ -32,7 +31,7 @@ func TestClientsThatNeverSendTheirBodiesAreLetGo(t *testing.T) {
 	}
 	r.serves()
 	t.Logf("idle: %v; with %d of them: %v", idle, clients, r.use())
-	process.Eventually(t, 150*time.Second, e.all(clients))
+	process.Eventually(t, 15*time.Second, e.all(clients))
 }
 
 // TestStalledUploadsDoNotTakeAllSlots: uploads whose clients send no more do not keep
@@ -40,7 +39,7 @@ func TestClientsThatNeverSendTheirBodiesAreLetGo(t *testing.T) {
 func TestStalledUploadsDoNotTakeAllSlots(t *testing.T) {
 	t.Parallel()
 	const slots = 8
-	r := newRig(t, fmt.Sprintf("limits: { requests: %d }", slots))
+	r := newRig(t, fmt.Sprintf("limits: { requests: %d, client_timeout: 3s }", slots))
 	stalled := 0
 	c := newTraffic(r)
 	process.Eventually(t, 10*time.Second, func(context.Context) error {
@@ -51,7 +50,7 @@ func TestStalledUploadsDoNotTakeAllSlots(t *testing.T) {
 		}
 		return nil
 	})
-	process.Eventually(t, 150*time.Second, func(context.Context) error { return c.put("k", 10) })
+	process.Eventually(t, 15*time.Second, func(context.Context) error { return c.put("k", 10) })
 }
 
 // stall begins an upload that goes no further.

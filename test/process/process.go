@@ -133,6 +133,12 @@ func (g *Gateway) Kill(t testing.TB) {
 	g.running = nil
 }
 
+// PID is the program's process.
+func (g *Gateway) PID() int { return g.running.Process.Pid }
+
+// State is its state directory.
+func (g *Gateway) State() string { return filepath.Join(filepath.Dir(g.config), "state") }
+
 // PeakMemory is the most resident memory the program has used, in bytes.
 func (g *Gateway) PeakMemory(t testing.TB) int64 {
 	t.Helper()
@@ -184,7 +190,7 @@ func (g *Gateway) operator(ctx context.Context, method, path string) (*http.Resp
 	if err != nil {
 		return nil, err
 	}
-	socket := filepath.Join(filepath.Dir(g.config), "state", "admin.sock")
+	socket := filepath.Join(g.State(), "admin.sock")
 	t := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}}
