@@ -235,7 +235,7 @@ func s3Error(err error) *s3api.Error {
 	switch {
 	case errors.As(err, &auth):
 		return authError(auth)
-	case errors.Is(err, journal.ErrFull), errors.Is(err, journal.ErrBusy):
+	case errors.Is(err, journal.ErrFull), errors.Is(err, journal.ErrBusy), errors.Is(err, mirror.ErrPhaseChanged):
 		return s3api.ErrorFor("SlowDown", "")
 	case errors.Is(err, mirror.ErrUndecided):
 		return s3api.ErrorFor("ServiceUnavailable", "")

@@ -62,11 +62,7 @@ func (w *world) step() bool {
 		}
 		add(4, w.crawl)
 	}
-	moments := 8
-	if len(actions) == 0 {
-		moments = 1
-	}
-	add(moments, w.wait)
+	add(2*w.haste("time"), w.wait)
 	time.Sleep(time.Microsecond) // so that no two timers are due at the same moment
 	w.choose(actions)
 	return busy
