@@ -99,7 +99,10 @@ func (b *Bucket) backfill(ctx, reading context.Context, v view, key string) erro
 	err = copyObject(ctx, route{&from, b.new}, info, b.new.Profile.ConditionalCreate)
 	outcome = copied(err)
 	if errors.Is(err, backends.ErrPrecondition) {
-		return nil // somebody was faster
+		// Somebody was faster; or it is the source that changed meanwhile.
+		if info, headErr := b.new.headOrAbsent(ctx, key); headErr == nil && info != nil {
+			return nil
+		}
 	}
 	return err
 }

@@ -40,6 +40,8 @@ func (c *chunk) release() {
 type tap struct {
 	in   chan *chunk
 	idle chan struct{} // the store asked for more and nothing was there
+	// waiting: that is so now.
+	waiting atomic.Bool
 	quit chan struct{} // closed by abort
 	done chan struct{} // closed when the store's call has returned
 	once sync.Once
@@ -71,12 +73,14 @@ func (t *tap) Read(p []byte) (int, error) {
 		select {
 		case t.cur = <-t.in:
 		default:
+			t.waiting.Store(true)
 			select {
 			case t.idle <- struct{}{}:
 			default:
 			}
 			select {
 			case t.cur = <-t.in:
+				t.waiting.Store(false)
 			case <-t.quit:
 				return 0, t.err
 			}
@@ -110,6 +114,7 @@ var errStoreDone = errors.New("the store answered before the body was complete")
 func (t *tap) hand(c *chunk, limit time.Duration) error {
 	select {
 	case t.in <- c:
+		t.waiting.Store(false)
 		return nil
 	default:
 	}
@@ -117,6 +122,7 @@ func (t *tap) hand(c *chunk, limit time.Duration) error {
 	defer timer.Stop()
 	select {
 	case t.in <- c:
+		t.waiting.Store(false)
 		return nil
 	case <-t.done:
 		return errStoreDone
@@ -243,18 +249,20 @@ func (b *body) handSecondary(c *chunk) {
 	case <-b.taps[0].idle: // an old signal
 	default:
 	}
-	stuck := time.NewTimer(b.stall)
-	defer stuck.Stop()
-	select {
-	case t.in <- c:
-		return
-	case <-t.done:
-		b.drop()
-		return
-	case <-b.taps[0].done:
-		return // feed will see it
-	case <-stuck.C:
-	case <-b.taps[0].idle:
+	if !b.taps[0].waiting.Load() {
+		stuck := time.NewTimer(b.stall)
+		defer stuck.Stop()
+		select {
+		case t.in <- c:
+			return
+		case <-t.done:
+			b.drop()
+			return
+		case <-b.taps[0].done:
+			return // feed will see it
+		case <-stuck.C:
+		case <-b.taps[0].idle:
+		}
 	}
 	start := time.Now()
 	err := t.hand(c, b.budget)

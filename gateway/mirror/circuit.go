@@ -43,8 +43,18 @@ func (c *Circuit) closed() bool {
 
 // report counts a call that was made; it answers as count does.
 func (c *Circuit) report(call *call) (turned bool) {
-	return call.done != nil && c.count(call.err)
+	switch {
+	case call.done == nil:
+		return false
+	case call.stalled:
+		return c.count(errStalled)
+	}
+	return c.count(call.err)
 }
+
+// errStalled: the store takes no more of a body, or answers nothing, for longer than
+// it may.
+var errStalled = &backends.Error{Kind: backends.ErrUnavailable, Message: "the store does not answer in time", MaybeApplied: true}
 
 // count counts an answer, and tells whether the circuit opened or closed by it.
 // Only no usable answer is a failure; a refusal proves that the store is there.

@@ -49,12 +49,12 @@ func (c *completion) onPrimary(ctx context.Context) (*backends.PutResult, error)
 		return nil, refused
 	}
 	r := c.request(secondary)
-	if parts, err := sameParts(ctx, c.v.secondary, r); err != nil || !sameETags(parts, r.Parts) {
+	if parts, err := c.sameParts(ctx, c.v.secondary, r); err != nil || !sameETags(parts, r.Parts) {
 		return nil, refused
 	}
 	if c.ids[primary] != "" {
 		own := c.request(primary)
-		if parts, err := sameParts(ctx, c.v.primary, own); err == nil {
+		if parts, err := c.sameParts(ctx, c.v.primary, own); err == nil {
 			own.Parts = parts
 			return c.v.primary.CompleteUpload(ctx, own)
 		}
@@ -109,7 +109,7 @@ func (c *completion) onSecondary(ctx context.Context) (*backends.PutResult, erro
 		return nil, errNoSource
 	}
 	r, store := c.request(secondary), c.v.secondary
-	parts, err := sameParts(ctx, store, r)
+	parts, err := c.sameParts(ctx, store, r)
 	if err != nil {
 		_ = store.AbortUpload(ctx, r.Key, r.UploadID) // a copy takes its place
 		return nil, err
@@ -145,7 +145,7 @@ func withoutSums(parts []backends.CompletedPart) []backends.CompletedPart {
 // sameParts lists the parts the store holds of the upload, in the order they are
 // to be assembled. A part that is missing, or is not what the client names, is
 // an error: the object's content is then the primary's alone.
-func sameParts(ctx context.Context, s *Store, r backends.CompleteRequest) ([]backends.CompletedPart, error) {
+func (c *completion) sameParts(ctx context.Context, s *Store, r backends.CompleteRequest) ([]backends.CompletedPart, error) {
 	etags := make(map[int]string, len(r.Parts))
 	for after, more := 0, true; more; {
 		page, err := s.ListParts(ctx, backends.ListPartsRequest{Key: r.Key, UploadID: r.UploadID, AfterNumber: after})
@@ -161,7 +161,7 @@ func sameParts(ctx context.Context, s *Store, r backends.CompleteRequest) ([]bac
 	parts := make([]backends.CompletedPart, len(r.Parts))
 	for i, want := range r.Parts {
 		etag, ok := etags[want.Number]
-		if !ok || isMD5(etag) && isMD5(want.ETag) && etag != want.ETag {
+		if !ok || c.b.comparableETags() && isMD5(etag) && isMD5(want.ETag) && etag != want.ETag {
 			return nil, &backends.Error{
 				Store: s.Name(), Op: "CompleteMultipartUpload", Key: r.Key, Kind: backends.ErrConflict,
 				Message: fmt.Sprintf("part %d is not the one the primary holds", want.Number),

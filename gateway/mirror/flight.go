@@ -201,6 +201,7 @@ func (f *flight) finishSecondary() {
 	b, s := f.b, f.s
 	switch {
 	case s.tap != nil && !f.attached():
+		s.stalled = true
 		s.cut(errNotTried) // it was cut off; this collects the call
 	case !f.ordered || f.alone:
 	case s.tap == nil:
@@ -221,10 +222,12 @@ func (f *flight) finishSecondary() {
 	select {
 	case b.late <- struct{}{}:
 	default:
+		s.stalled = true
 		s.cut(fmt.Errorf("cut off: no answer for %v", budget))
 		f.end()
 		return
 	}
+	b.turned(s.store.Circuit.count(errStalled), errStalled) // its answer counts when it comes
 	for _, in := range f.intents {
 		in.Acknowledged()
 	}

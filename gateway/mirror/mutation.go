@@ -69,6 +69,8 @@ type call struct {
 	done   chan struct{} // closed when err is final; nil: never started
 	err    error
 	sent   bool // a bodiless request was started
+	// stalled: the call was ended because the store did not get on with it.
+	stalled bool
 }
 
 // errNotTried: the store's part of a mutation was left out.
@@ -95,6 +97,7 @@ func (m *mutation) start(ctx context.Context, c *call) {
 // finish waits for the call's end, and ends it itself after limit.
 func (c *call) finish(limit time.Duration) {
 	if !c.wait(limit) {
+		c.stalled = true
 		c.cut(fmt.Errorf("no answer for %v", limit))
 	}
 }
