@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,17 +129,6 @@ func (r *rig) listed(q backends.ListRequest) ([]string, error) {
 		keys = append(keys, o.Key)
 	}
 	return keys, nil
-}
-
-// headers is what a store holds of a key, without its content.
-func (r *rig) headers(s *faulty.Store, key string) http.Header {
-	r.t.Helper()
-	info, err := s.Store.Head(r.t.Context(), backends.GetRequest{Key: key})
-	if err != nil {
-		r.t.Error(err)
-		return nil
-	}
-	return info.Header
 }
 
 // pieces is a multipart upload by a client.
