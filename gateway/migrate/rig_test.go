@@ -33,6 +33,7 @@ type rig struct {
 	oldProfile, newProfile backends.Profile
 	readOnly               bool // old
 
+	limit      int // of the journal
 	quarantine time.Duration
 	patience   time.Duration // of settled
 }
@@ -51,7 +52,7 @@ func impatient(r *rig, _ *mirror.Phase) { r.options.SyncTimeout = shortWait }
 
 func newRig(t *testing.T, change ...func(*rig, *mirror.Phase)) *rig {
 	t.Helper()
-	r := &rig{t: t, log: journal.NewMemoryLog(), oldProfile: standard, newProfile: standard, quarantine: quarantine, patience: 15 * time.Second, options: mirror.Options{
+	r := &rig{t: t, log: journal.NewMemoryLog(), oldProfile: standard, newProfile: standard, limit: 1000, quarantine: quarantine, patience: 15 * time.Second, options: mirror.Options{
 		SyncTimeout: 2 * time.Second, StoreTimeout: 5 * time.Second, CopyWorkers: 2, UploadKeys: [][]byte{[]byte("test")},
 	}}
 	phase := mirror.Phase{Name: mirror.Mirroring, Epoch: 1, Baseline: true}
@@ -86,7 +87,7 @@ func embeddedStore(t *testing.T, name string) *faulty.Store {
 func (r *rig) start(phase mirror.Phase) {
 	r.cache = cache.New(cache.Options{MaxBytes: 16 << 20, MaxObject: 1 << 20, TTL: time.Hour})
 	r.journal = journal.New(r.log, journal.Options{
-		Limit: 1000, Quarantine: r.quarantine, Changed: func(k journal.Key) { r.cache.Remove(cache.Key(k)) },
+		Limit: r.limit, Quarantine: r.quarantine, Changed: func(k journal.Key) { r.cache.Remove(cache.Key(k)) },
 	})
 	log := slog.New(slog.DiscardHandler)
 	old := &mirror.Store{Store: r.old, Profile: r.oldProfile, Circuit: &mirror.Circuit{}, ReadOnly: r.readOnly}
