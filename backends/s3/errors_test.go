@@ -79,8 +79,8 @@ func TestKindsOfFailure(t *testing.T) {
 	}
 }
 
-// TestHeadProvesAbsence: HEAD answers have no body, so a 404 is asked again.
-func TestHeadProvesAbsence(t *testing.T) {
+// TestHazard06HeadProvesAbsence: HEAD answers have no body, so a 404 is asked again.
+func TestHazard06HeadProvesAbsence(t *testing.T) {
 	for code, want := range map[string]error{
 		"NoSuchKey": backends.ErrNotFound, "NoSuchBucket": backends.ErrNoBucket, "": backends.ErrUnavailable,
 	} {
@@ -96,7 +96,7 @@ func TestHeadProvesAbsence(t *testing.T) {
 	}
 }
 
-func TestErrorInsideASuccess(t *testing.T) {
+func TestHazard10ErrorInsideASuccess(t *testing.T) {
 	s := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "<?xml version=\"1.0\"?>\n   \n<Error><Code>InternalError</Code></Error>")
 	})
@@ -109,7 +109,7 @@ func TestErrorInsideASuccess(t *testing.T) {
 	}
 }
 
-func TestListingIsWholeOrAnError(t *testing.T) {
+func TestHazard07ListingIsWholeOrAnError(t *testing.T) {
 	for name, body := range map[string]string{
 		"cut":              "<ListBucketResult><Contents><Key>a</Key></Contents>",
 		"no token":         "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
@@ -124,7 +124,7 @@ func TestListingIsWholeOrAnError(t *testing.T) {
 	}
 }
 
-func TestBodyCutShort(t *testing.T) {
+func TestHazard04BodyCutShort(t *testing.T) {
 	s := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		_, _ = io.WriteString(w, "only this")

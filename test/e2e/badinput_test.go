@@ -98,8 +98,8 @@ func (p *inProcess) request(t *testing.T, method, path string, body []byte, head
 	return req
 }
 
-// TestBadInput: each is answered with S3's own code, and nothing reaches a store.
-func TestBadInput(t *testing.T) {
+// TestHazard21BadInput: each is answered with S3's own code, and nothing reaches a store.
+func TestHazard21BadInput(t *testing.T) {
 	p := startInProcess(t)
 	data := []byte("what the client meant to send")
 	wrongMD5 := md5.Sum([]byte("something else"))
