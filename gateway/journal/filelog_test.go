@@ -100,7 +100,7 @@ func openOn(t *testing.T, dir string, d *disk) *FileLog {
 
 // TestHazard15FailureIsFinal: after a failed write or fsync every Append is refused, in
 // words that say what to do, even if the disk works again. What was durable
-// before comes back.
+// before comes back. With a fail that remembers nothing the next Append is taken.
 func TestHazard15FailureIsFinal(t *testing.T) {
 	for name, c := range map[string]struct {
 		fail    disk

@@ -89,7 +89,7 @@ func (r *rig) holdsKeys(t *testing.T, want map[string]string) {
 }
 
 // TestHazard18KeysArriveAsSent: each is its own object, on both stores, under exactly its
-// bytes.
+// bytes. Without the decoding of address (s3api) a key is what its encoding looks like.
 func TestHazard18KeysArriveAsSent(t *testing.T) {
 	r, keys := startWithKeys(t)
 	want := make(map[string]string)
@@ -116,7 +116,8 @@ func TestHazard18KeysArriveAsSent(t *testing.T) {
 
 // TestHazard18KeysListed: encoded, every key comes back. The stores are MinIO's, which
 // list what XML can not name; and take neither "//" nor "." in a path, nor long
-// names.
+// names. With a decoder of listings (backends/s3) that leaves the plus alone keys with
+// spaces come back as others.
 func TestHazard18KeysListed(t *testing.T) {
 	c := settings(t, minioStore(t, servers.MinIO(t), "old-media"), minioStore(t, servers.MinIO(t), "new-media"))
 	r := startRig(t, c)
@@ -183,7 +184,8 @@ func (r *rig) listed(t *testing.T, query string) []string {
 	}
 }
 
-// TestHazard18KeysWrittenOtherwise: what a client encodes, and how, is no part of the key.
+// TestHazard18KeysWrittenOtherwise: what a client encodes, and how, is no part of the
+// key. Without the decoding of address (s3api) it is.
 func TestHazard18KeysWrittenOtherwise(t *testing.T) {
 	r := startRig(t, settings(t, embeddedStore(t), embeddedStore(t)))
 	want := make(map[string]string)
@@ -203,7 +205,8 @@ func TestHazard18KeysWrittenOtherwise(t *testing.T) {
 	r.holdsKeys(t, want)
 }
 
-// TestHazard18KeysThatAreNone: too long, or no UTF-8. The stores hear of none.
+// TestHazard18KeysThatAreNone: too long, or no UTF-8. The stores hear of none. Without
+// checkKey (s3api) they do.
 func TestHazard18KeysThatAreNone(t *testing.T) {
 	r := startRig(t, settings(t, embeddedStore(t), embeddedStore(t)))
 	for _, c := range []struct{ name, path, code string }{
@@ -222,7 +225,8 @@ func TestHazard18KeysThatAreNone(t *testing.T) {
 	r.holdsKeys(t, nil)
 }
 
-// TestHazard18KeysCopied: the source is named in a header, encoded once more.
+// TestHazard18KeysCopied: the source is named in a header, encoded once more. Without the
+// decoding of copySource (s3api) it is not found.
 func TestHazard18KeysCopied(t *testing.T) {
 	r, keys := startWithKeys(t)
 	want := make(map[string]string)
@@ -238,6 +242,7 @@ func TestHazard18KeysCopied(t *testing.T) {
 }
 
 // TestHazard18KeysInParts: the key is in the documents of an upload, and in its id.
+// Without the decoding of address (s3api) the objects have other keys.
 func TestHazard18KeysInParts(t *testing.T) {
 	r, keys := startWithKeys(t)
 	want := make(map[string]string)
@@ -254,6 +259,7 @@ func TestHazard18KeysInParts(t *testing.T) {
 }
 
 // TestHazard18KeysDeleted: by one request for all keys that XML can name, and one by one.
+// Without the decoding of address (s3api) what was put is not what is deleted.
 func TestHazard18KeysDeleted(t *testing.T) {
 	r, keys := startWithKeys(t)
 	want := map[string]string{}

@@ -219,6 +219,8 @@ func TestProtocolNoise(t *testing.T) {
 
 // TestHazard21RequestSmuggling: a message whose end is in doubt is refused, and the
 // connection with it, so that no proxy in front can take its rest for a request.
+// Without MissingContentLength (checkSize, s3api) length and chunks are not refused as
+// such; the other messages are refused by net/http.
 func TestHazard21RequestSmuggling(t *testing.T) {
 	r := startRig(t, settings(t, embeddedStore(t), embeddedStore(t)))
 	body := "content"
