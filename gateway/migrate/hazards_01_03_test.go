@@ -36,7 +36,7 @@ func TestHazard01CrashBetweenWriteAndRecord(t *testing.T) {
 				}
 				g := loseAnswer(lacking, c.op, "k")
 				done := background(func() error { return c.run(r) })
-				<-g.arrived
+				r.await(g)
 				r.crash(g, done)
 				r.want("read after the restart", r.read("k"), c.want)
 				r.settled("k", c.want)
@@ -91,11 +91,11 @@ func TestHazard02StaleCopyAfterNewerWrite(t *testing.T) {
 			r.mustPut("k", "one")
 			g := hold(r.new, "PutObject", "k")
 			r.new.SetDown(false)
-			<-g.arrived // the repair brings "one"
+			r.await(g) // the repair brings "one"
 			r.mustPut("k", "two")
 			compare := hold(r.old, "HeadObject", "k")
 			close(g.open)
-			<-compare.arrived
+			r.await(compare)
 			r.want("new", r.on(r.new, "k"), "one")
 			r.want("read before the repair compares", r.read("k"), "two")
 			close(compare.open)
@@ -110,7 +110,7 @@ func (r *rig) overtakeCopy(after func()) {
 	r.direct(r.old, "k", "one")
 	g := hold(r.new, "PutObject", "k")
 	done := background(func() error { return r.backfill("k") })
-	<-g.arrived
+	r.await(g)
 	r.mustPut("k", "two")
 	refuse(r.new, "HeadObject", backends.ErrDenied)
 	close(g.open)
@@ -176,7 +176,8 @@ func TestHazard03OppositeOrders(t *testing.T) {
 			hazard(t, func(t *testing.T, r *rig) {
 				g := hold(c.slow(r), "PutObject", "k")
 				first := background(func() error { return r.put("k", "one") })
-				<-g.arrived
+				r.await(g)
+				synctest.Wait() // the other store has it
 				r.mustPut("k", "two")
 				close(g.open)
 				r.ok(<-first)

@@ -158,8 +158,8 @@ func TestHazard04ClientAbort(t *testing.T) {
 				_, err := r.bucket.Put(ctx, backends.PutRequest{Key: "k", Body: strings.NewReader("two"), Size: 3})
 				return err
 			})
-			<-g.arrived
-			<-g2.arrived
+			r.await(g)
+			r.await(g2)
 			leave()
 			synctest.Wait()
 			close(g.open)

@@ -209,7 +209,7 @@ func TestHazard14BehindOurBack(t *testing.T) {
 			r.directly(http.Header{"Content-Type": {"text/one"}})
 			g := hold(r.old, "GetObject", "k")
 			done := background(func() error { return r.backfill("k") })
-			<-g.arrived
+			r.await(g)
 			r.direct(r.old, "k", "replaced")
 			close(g.open)
 			<-done
@@ -225,7 +225,7 @@ func TestHazard14BehindOurBack(t *testing.T) {
 			r.parts(r.old.Store, "aaaa", "bbbb")
 			upload := hold(r.new, "UploadPart", "k")
 			done := background(func() error { return r.backfill("k") })
-			<-upload.arrived
+			r.await(upload)
 			r.parts(r.old.Store, "cccc", "dddd")
 			close(upload.open)
 			<-done

@@ -87,8 +87,8 @@ func TestHazard19HalfFailedChange(t *testing.T) {
 					s.Fail(faulty.Fault{Op: "PutObject", Key: "k", Times: 1, Before: g.wait})
 				}
 				put := background(func() error { return r.put("k", "two") })
-				<-g.arrived
-				<-g.arrived
+				r.await(g)
+				r.await(g)
 				changed := background(func() error { return m.Do(t.Context(), c.command) })
 				synctest.Wait()
 				held := background(func() error { return r.put("held", "one") })
@@ -112,7 +112,7 @@ func TestHazard19HalfFailedChange(t *testing.T) {
 					s.Fail(faulty.Fault{Op: "PutObject", Key: "k", Times: 1, Before: g.wait})
 				}
 				put := background(func() error { return r.put("k", "two") })
-				<-g.arrived
+				r.await(g)
 				r.within(name, m.Hold, func() { r.failed(name, m.Do(t.Context(), c.command)) })
 				if got := r.bucket.Phase(); got != before {
 					t.Errorf("phase %+v, want %+v", got, before)
@@ -131,7 +131,7 @@ func TestHazard19HalfFailedChange(t *testing.T) {
 			r.direct(r.old, "k", "one")
 			g := hold(r.old, "GetObject", "k")
 			done := background(func() error { return r.backfill("k") })
-			<-g.arrived
+			r.await(g)
 			r.do(m, migrate.Switch)
 			r.failed("copy", <-done)
 			r.want("read", r.read("k"), "one")
@@ -208,11 +208,16 @@ func TestHazard19CancelStorm(t *testing.T) {
 		}
 		for range 20 {
 			for _, c := range []migrate.Command{migrate.Start, migrate.Cancel} {
-				for m.Do(t.Context(), c) != nil {
-					time.Sleep(time.Millisecond) // writes are pending for a moment
+				var err error
+				for range 1000 { // writes are pending for a moment
+					if err = m.Do(t.Context(), c); err == nil {
+						break
+					}
+					time.Sleep(time.Millisecond) // of the bubble
 				}
+				r.ok(err)
 				r.mustPut("fixed", string(c))
-				time.Sleep(25 * time.Millisecond)
+				time.Sleep(25 * time.Millisecond) // of the bubble
 			}
 		}
 		stop()
@@ -233,7 +238,7 @@ func TestHazard19CancelledClients(t *testing.T) {
 		r.mustPut("k", "one")
 		g := hold(r.new, "PutObject", "k")
 		put := background(func() error { return r.put("k", "two") })
-		<-g.arrived
+		r.await(g)
 		ctx, leave := context.WithCancel(t.Context())
 		var clients sync.WaitGroup
 		for range 100 {
@@ -287,7 +292,7 @@ func TestHazard20PrematureDone(t *testing.T) {
 			r.direct(r.old, "k", "one")
 			g := hold(r.new, "PutObject", "k")
 			r.want("read", r.read("k"), "one")
-			<-g.arrived
+			r.await(g)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			r.failed("copies done", r.bucket.CopiesDone(ctx))

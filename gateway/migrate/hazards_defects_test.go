@@ -62,7 +62,7 @@ func TestHazard20ReplacedSourceIsNotDone(t *testing.T) {
 		r.direct(r.old, "k", "one")
 		g := hold(r.old, "GetObject", "k")
 		done := background(func() error { return r.backfill("k") })
-		<-g.arrived
+		r.await(g)
 		r.direct(r.old, "k", "two")
 		close(g.open)
 		if err := <-done; err == nil && r.on(r.new, "k") == absent {

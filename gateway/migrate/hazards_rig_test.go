@@ -64,6 +64,16 @@ func hold(s *faulty.Store, op, key string) gate {
 	return g
 }
 
+// await waits until a call has come to a gate.
+func (r *rig) await(g gate) {
+	r.t.Helper()
+	select {
+	case <-g.arrived:
+	case <-time.After(r.patience):
+		r.t.Fatal("the store was not asked")
+	}
+}
+
 // loseAnswer holds the next call of an operation, which then never reaches the store;
 // the caller does not learn that.
 func loseAnswer(s *faulty.Store, op, key string) gate {

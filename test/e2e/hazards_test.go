@@ -337,6 +337,6 @@ func (c *hastyConn) Close() error {
 
 func (c *hastyConn) SetDeadline(at time.Time) error   { return c.SetReadDeadline(at) }
 func (c *hastyConn) SetWriteDeadline(time.Time) error { return nil }
-func (c *hastyConn) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+func (c *hastyConn) LocalAddr() net.Addr              { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
 func (c *hastyConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
