@@ -79,8 +79,9 @@ func TestKindsOfFailure(t *testing.T) {
 	}
 }
 
-// TestHeadProvesAbsence: HEAD answers have no body, so a 404 is asked again.
-func TestHeadProvesAbsence(t *testing.T) {
+// TestHazard06HeadProvesAbsence: HEAD answers have no body, so a 404 is asked again. With
+// a Head that takes the 404 for an answer a missing bucket is a missing key.
+func TestHazard06HeadProvesAbsence(t *testing.T) {
 	for code, want := range map[string]error{
 		"NoSuchKey": backends.ErrNotFound, "NoSuchBucket": backends.ErrNoBucket, "": backends.ErrUnavailable,
 	} {
@@ -96,7 +97,9 @@ func TestHeadProvesAbsence(t *testing.T) {
 	}
 }
 
-func TestErrorInsideASuccess(t *testing.T) {
+// TestHazard10ErrorInsideASuccess: without the judgement of the root element (readXML) it
+// is a success.
+func TestHazard10ErrorInsideASuccess(t *testing.T) {
 	s := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "<?xml version=\"1.0\"?>\n   \n<Error><Code>InternalError</Code></Error>")
 	})
@@ -109,7 +112,9 @@ func TestErrorInsideASuccess(t *testing.T) {
 	}
 }
 
-func TestListingIsWholeOrAnError(t *testing.T) {
+// TestHazard07ListingIsWholeOrAnError: without the errors of listV2 a page without a
+// token, and without those of readXML a cut one, is taken for the whole.
+func TestHazard07ListingIsWholeOrAnError(t *testing.T) {
 	for name, body := range map[string]string{
 		"cut":              "<ListBucketResult><Contents><Key>a</Key></Contents>",
 		"no token":         "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",

@@ -98,10 +98,10 @@ func openOn(t *testing.T, dir string, d *disk) *FileLog {
 	return l
 }
 
-// TestFailureIsFinal: after a failed write or fsync every Append is refused, in
+// TestHazard15FailureIsFinal: after a failed write or fsync every Append is refused, in
 // words that say what to do, even if the disk works again. What was durable
-// before comes back.
-func TestFailureIsFinal(t *testing.T) {
+// before comes back. With a fail that remembers nothing the next Append is taken.
+func TestHazard15FailureIsFinal(t *testing.T) {
 	for name, c := range map[string]struct {
 		fail    disk
 		rewrite bool // it happens while the file is written anew

@@ -32,6 +32,10 @@ type rig struct {
 
 	oldProfile, newProfile backends.Profile
 	readOnly               bool // old
+
+	limit      int // of the journal
+	quarantine time.Duration
+	patience   time.Duration // of settled
 }
 
 const (
@@ -48,38 +52,42 @@ func impatient(r *rig, _ *mirror.Phase) { r.options.SyncTimeout = shortWait }
 
 func newRig(t *testing.T, change ...func(*rig, *mirror.Phase)) *rig {
 	t.Helper()
-	r := &rig{t: t, log: journal.NewMemoryLog(), oldProfile: standard, newProfile: standard, options: mirror.Options{
+	r := &rig{t: t, log: journal.NewMemoryLog(), oldProfile: standard, newProfile: standard, limit: 1000, quarantine: quarantine, patience: 15 * time.Second, options: mirror.Options{
 		SyncTimeout: 2 * time.Second, StoreTimeout: 5 * time.Second, CopyWorkers: 2, UploadKeys: [][]byte{[]byte("test")},
 	}}
-	for _, s := range []struct {
-		name  string
-		store **faulty.Store
-	}{{"old", &r.old}, {"new", &r.new}} {
-		server, err := embedded.Start(t.Context(), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { server.Close() })
-		store, err := server.Store(t.Context(), s.name, "bucket")
-		if err != nil {
-			t.Fatal(err)
-		}
-		*s.store = faulty.Wrap(store)
-	}
 	phase := mirror.Phase{Name: mirror.Mirroring, Epoch: 1, Baseline: true}
 	for _, c := range change {
 		c(r, &phase)
+	}
+	for name, store := range map[string]**faulty.Store{"old": &r.old, "new": &r.new} {
+		if *store == nil {
+			*store = embeddedStore(t, name)
+		}
 	}
 	r.start(phase)
 	t.Cleanup(func() { r.stop() })
 	return r
 }
 
+func embeddedStore(t *testing.T, name string) *faulty.Store {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	store, err := server.Store(t.Context(), name, "bucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return faulty.Wrap(store)
+}
+
 // start runs a gateway's rooms on the rig's stores and log.
 func (r *rig) start(phase mirror.Phase) {
 	r.cache = cache.New(cache.Options{MaxBytes: 16 << 20, MaxObject: 1 << 20, TTL: time.Hour})
 	r.journal = journal.New(r.log, journal.Options{
-		Limit: 1000, Quarantine: quarantine, Changed: func(k journal.Key) { r.cache.Remove(cache.Key(k)) },
+		Limit: r.limit, Quarantine: r.quarantine, Changed: func(k journal.Key) { r.cache.Remove(cache.Key(k)) },
 	})
 	log := slog.New(slog.DiscardHandler)
 	old := &mirror.Store{Store: r.old, Profile: r.oldProfile, Circuit: &mirror.Circuit{}, ReadOnly: r.readOnly}
@@ -167,7 +175,7 @@ func (r *rig) want(what, got, want string) {
 // the stores on a key.
 func (r *rig) settled(key, want string) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), r.patience)
 	defer cancel()
 	if err := errors.Join(r.bucket.CopiesDone(ctx), r.journal.Quiet(ctx)); err != nil {
 		r.t.Fatal(err)
