@@ -283,3 +283,29 @@ func (s withoutConditions) Put(ctx context.Context, r backends.PutRequest) (*bac
 	r.Header.Del("If-Unmodified-Since")
 	return s.Store.Put(ctx, r)
 }
+
+// TestHazard08HangingSecondary: the secondary takes connections and answers nothing. The
+// circuit opens, so that only some writes wait for it. Where Circuit.count took the end
+// that call.cut puts to a request for a client that went away, it never did.
+func TestHazard08HangingSecondary(t *testing.T) {
+	hazard(t, func(t *testing.T, r *rig) {
+		r.new.Fail(faulty.Fault{Op: "PutObject", Before: hang})
+		r.within("100 writes", 60*time.Second, func() {
+			for i := range 100 {
+				r.mustPut(fmt.Sprint("k", i), "one")
+			}
+		})
+		r.new.Heal()
+		r.settled("k99", "one")
+	})
+}
+
+// TestHazard08SecondaryTakesNoBody: the secondary stops taking a large body. The client
+// waits for it no longer than sync_timeout. Where handSecondary dropped the primary's
+// word that it was idle, it waited for as long as a store may stall (store_timeout).
+func TestHazard08SecondaryTakesNoBody(t *testing.T) {
+	hazard(t, func(t *testing.T, r *rig) {
+		r.new.Fail(faulty.Fault{Op: "PutObject", Before: hang})
+		r.within("a write", r.options.SyncTimeout, func() { r.mustPut("k", strings.Repeat("0123456789abcdef", 400<<10)) })
+	})
+}

@@ -276,3 +276,16 @@ func (r *rig) parts(s backends.Store, contents ...string) {
 		r.t.Fatal(err)
 	}
 }
+
+// TestHazard13PartETagsTakenForContent: new's ETags are no MD5 hashes (SSE-KMS), and the
+// profile says so. Where sameParts compared the ETags of parts whenever both looked like
+// MD5, no upload was assembled on new: each was copied there by the repairer.
+func TestHazard13PartETagsTakenForContent(t *testing.T) {
+	r, _, _ := quirkyRig(t, quirky.Quirks{}, quirky.Quirks{OddETags: true})
+	large := strings.Repeat("0123456789abcdef", 400<<10)
+	r.ok(r.upload("video", large, nil))
+	r.settled("video", large)
+	if n := r.new.Calls("CreateMultipartUpload"); n != 1 {
+		t.Errorf("%d uploads on new", n)
+	}
+}

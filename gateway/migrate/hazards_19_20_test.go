@@ -301,3 +301,21 @@ func TestHazard20PrematureDone(t *testing.T) {
 		})
 	})
 }
+
+// TestHazard20ReplacedSourceIsNotDone: the object is replaced on old, behind the
+// gateway's back, while it is copied. The copy fails on the If-Match of its source.
+// Where Backfill took every failed precondition for that of new ("somebody was faster")
+// it answered success: who counted on it believed that new had the key.
+func TestHazard20ReplacedSourceIsNotDone(t *testing.T) {
+	hazard(t, func(t *testing.T, r *rig) {
+		r.direct(r.old, "k", "one")
+		g := hold(r.old, "GetObject", "k")
+		done := background(func() error { return r.backfill("k") })
+		r.await(g)
+		r.direct(r.old, "k", "two")
+		close(g.open)
+		if err := <-done; err == nil && r.on(r.new, "k") == absent {
+			t.Error("the copy is done, and new has nothing")
+		}
+	})
+}

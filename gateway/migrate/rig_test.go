@@ -38,17 +38,10 @@ type rig struct {
 	patience   time.Duration // of settled
 }
 
-const (
-	quarantine = 300 * time.Millisecond
-	// shortWait is the sync timeout of tests that run into it; the others have
-	// the product's, which a loaded machine does not reach.
-	shortWait = 200 * time.Millisecond
-)
+const quarantine = 300 * time.Millisecond
 
 // standard is what the embedded store does.
 var standard = backends.Profile{ConditionalCreate: true, MD5ETags: true}
-
-func impatient(r *rig, _ *mirror.Phase) { r.options.SyncTimeout = shortWait }
 
 func newRig(t *testing.T, change ...func(*rig, *mirror.Phase)) *rig {
 	t.Helper()

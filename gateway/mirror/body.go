@@ -42,10 +42,10 @@ type tap struct {
 	idle chan struct{} // the store asked for more and nothing was there
 	// waiting: that is so now.
 	waiting atomic.Bool
-	quit chan struct{} // closed by abort
-	done chan struct{} // closed when the store's call has returned
-	once sync.Once
-	err  error // set before quit is closed
+	quit    chan struct{} // closed by abort
+	done    chan struct{} // closed when the store's call has returned
+	once    sync.Once
+	err     error // set before quit is closed
 
 	left int64 // bytes not yet read; the reader's own
 	cur  *chunk
@@ -112,9 +112,9 @@ var errStoreDone = errors.New("the store answered before the body was complete")
 // hand gives the tap a chunk, waiting while its window is full, but no longer
 // than limit.
 func (t *tap) hand(c *chunk, limit time.Duration) error {
+	t.waiting.Store(false) // the store says so again when it has taken this
 	select {
 	case t.in <- c:
-		t.waiting.Store(false)
 		return nil
 	default:
 	}
@@ -122,7 +122,6 @@ func (t *tap) hand(c *chunk, limit time.Duration) error {
 	defer timer.Stop()
 	select {
 	case t.in <- c:
-		t.waiting.Store(false)
 		return nil
 	case <-t.done:
 		return errStoreDone

@@ -24,7 +24,10 @@ type Circuit struct {
 
 const (
 	circuitFailures = 5
-	circuitInterval = time.Second
+	// circuitInterval is how long an open circuit waits before the next try. It
+	// doubles with every try that fails: a store that hangs holds up whoever tries.
+	circuitInterval    = time.Second
+	circuitMaxInterval = 8 * time.Second
 )
 
 // closed tells whether the store should be tried.
@@ -37,8 +40,13 @@ func (c *Circuit) closed() bool {
 	if time.Now().Before(c.retryAt) {
 		return false
 	}
-	c.retryAt = time.Now().Add(circuitInterval)
+	c.retryAt = time.Now().Add(c.interval())
 	return true
+}
+
+// interval is how long to wait after so many failures. c.mu is held.
+func (c *Circuit) interval() time.Duration {
+	return min(circuitInterval<<min(c.failures-circuitFailures, 10), circuitMaxInterval)
 }
 
 // report counts a call that was made; it answers as count does.
@@ -65,7 +73,9 @@ func (c *Circuit) count(err error) (turned bool) {
 	case errors.Is(err, context.Canceled), errors.Is(err, errNotTried):
 		return false // no news of the store
 	case errors.Is(err, backends.ErrUnavailable):
-		c.failures++
+		if c.failures++; c.failures >= circuitFailures {
+			c.retryAt = time.Now().Add(c.interval())
+		}
 		return c.failures == circuitFailures
 	default:
 		turned = c.failures >= circuitFailures

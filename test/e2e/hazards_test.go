@@ -42,7 +42,7 @@ func TestHazard15StateOfAnotherTime(t *testing.T) {
 	r := startRig(t, settings(t, embeddedStore(t), embeddedStore(t)))
 	r.put(t, "/media/k", "content")
 	r.quiet(t)
-	r.end()
+	r.end(t)
 	marker := `{"bucket":"media","id":"any","phase":{"phase":"switched","epoch":7,"baseline":true,"backfilled":false}}`
 	_, err := r.store(t, "new", "media").Put(t.Context(), backends.PutRequest{
 		Key: ".sluice/marker.json", Body: strings.NewReader(marker), Size: int64(len(marker)),

@@ -230,6 +230,9 @@ func (c *traffic) get(key string) {
 		return
 	case errors.Is(err, backends.ErrNotFound):
 		r.value = absent
+	case errors.Is(err, io.EOF): // the body broke off before the headers were sent
+		c.torn.Add(1)
+		return
 	case err != nil:
 		c.failed("GET", &c.unread, err)
 		return
