@@ -87,10 +87,11 @@ func (m *mutation) start(ctx context.Context, c *call) {
 	} else {
 		c.sent = true
 	}
+	s, store := c.side, c.store // a phase change may make the call another's
 	go func() {
 		defer close(c.done)
 		defer c.cancel()
-		c.err = m.run(ctx, c.side, c.store, c.tap)
+		c.err = m.run(ctx, s, store, c.tap)
 	}()
 }
 
