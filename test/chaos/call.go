@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"sluice/backends"
 )
@@ -65,7 +66,7 @@ type call struct {
 	service
 	history *history
 	client  int
-	serial  *int // counts the client's contents
+	serial  *atomic.Int64 // counts the client's contents
 	keys    []string
 	note    func(format string, args ...any)
 	broken  func() bool // the connection broke: nobody hears the answer
@@ -98,8 +99,7 @@ func (c *call) done(in input, err error, value string) {
 
 // fresh is a new content.
 func (c *call) fresh(size int) []byte {
-	*c.serial++
-	name := fmt.Sprintf("c%d.%d", c.client, *c.serial)
+	name := fmt.Sprintf("c%d.%d", c.client, c.serial.Add(1))
 	content := append([]byte(name), bytes.Repeat([]byte{'.'}, size)...)
 	c.history.content(hash(content), name)
 	return content
@@ -280,8 +280,7 @@ func (c *call) multipart(ctx context.Context, key string, twice bool) {
 var tagging = url.Values{"tagging": {""}}
 
 func (c *call) tag(ctx context.Context, key string) {
-	*c.serial++
-	value := fmt.Sprintf("t%d.%d", c.client, *c.serial)
+	value := fmt.Sprintf("t%d.%d", c.client, c.serial.Add(1))
 	_, err := c.ChangeSubresource(ctx, backends.SubresourceRequest{
 		Op: "PutObjectTagging", Method: http.MethodPut, Key: key, Query: tagging,
 		Body: []byte("<Tagging><TagSet><Tag><Key>t</Key><Value>" + value + "</Value></Tag></TagSet></Tagging>"),

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"sync/atomic"
 
 	"sluice/backends"
 	"sluice/gateway/mirror"
@@ -12,10 +13,10 @@ type client struct {
 	id     int
 	w      *world
 	ops    []op
-	busy   bool
+	busy   atomic.Bool
 	cancel context.CancelFunc // of the operation under way
-	serial int
-	turn   int // counts the operations, those whose connection broke, too
+	serial atomic.Int64
+	turn   atomic.Int64 // counts the operations, those whose connection broke, too
 }
 
 func (w *world) addClient(id int, ops []op) {
@@ -26,32 +27,31 @@ func (w *world) addClient(id int, ops []op) {
 func (c *client) begin() {
 	o := c.ops[0]
 	c.ops = c.ops[1:]
-	c.busy = true
-	c.turn++
-	c.w.figures.Operations++
+	c.busy.Store(true)
+	turn := c.turn.Add(1)
+	c.w.count(func(f *figures) { f.Operations++ })
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	c.w.note("client %d: %s %s", c.id, o.Name, keys[o.Key])
-	turn := c.turn
 	l := &call{
 		service: front{c.w.gateway.bucket}, history: c.w.history, client: c.id, serial: &c.serial, keys: keys,
-		note: c.w.note, broken: func() bool { return c.turn != turn }, began: c.w.history.began(),
+		note: c.w.note, broken: func() bool { return c.turn.Load() != turn }, began: c.w.history.began(),
 	}
 	go func() {
 		defer cancel()
 		l.run(ctx, o)
-		if c.turn == turn {
-			c.busy = false
+		if c.turn.Load() == turn {
+			c.busy.Store(false)
 		}
 	}()
 }
 
 // hangUp breaks the client's connection: it goes on with its next operation.
 func (c *client) hangUp() {
-	if c.busy {
+	if c.busy.Load() {
 		c.cancel()
-		c.busy = false
-		c.turn++
+		c.busy.Store(false)
+		c.turn.Add(1)
 	}
 }
 

@@ -76,13 +76,12 @@ func (k *kitchen) cycle(n int) {
 	for id := range 4 {
 		random := rand.New(rand.NewPCG(*seed+uint64(n), uint64(id)))
 		clients.Go(func() {
-			serial := 0
-			for ctx.Err() == nil && serial < 12 {
+			var serial atomic.Int64
+			for ctx.Err() == nil && serial.Add(1) <= 12 {
 				c := &call{
 					service: k.client, history: k.history, client: n*10 + id, serial: &serial, keys: keys,
 					note: func(string, ...any) {}, broken: func() bool { return false }, began: k.history.began(),
 				}
-				serial++
 				c.run(ctx, op{Name: draw(random, false), Key: random.IntN(3), From: random.IntN(3)})
 				done.Add(1)
 				k.operations.Add(1)
@@ -145,7 +144,7 @@ func (k *kitchen) settle(old, new *s3.Store) {
 		}
 		return errors.Join(k.quiet(ctx), k.equal(ctx, old, new))
 	})
-	serial := 0
+	var serial atomic.Int64
 	for _, key := range k.keys {
 		c := &call{
 			service: k.client, history: k.history, client: -1, serial: &serial, keys: []string{key},

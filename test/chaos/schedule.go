@@ -44,20 +44,19 @@ func (w *world) step() bool {
 	}
 	busy := false
 	for _, c := range w.clients {
-		busy = busy || c.busy || len(c.ops) > 0
-		if !c.busy && len(c.ops) > 0 {
+		busy = busy || c.busy.Load() || len(c.ops) > 0
+		if !c.busy.Load() && len(c.ops) > 0 {
 			add(10*w.haste(fmt.Sprint("client", c.id)), c.begin)
 		}
 	}
-	w.expire()
-	for _, z := range w.zombies {
+	for _, z := range w.late() {
 		add(16, func() { w.land(z) })
 	}
 	if !w.calm && busy {
 		if w.crashes < w.plan.Crashes {
 			add(4, w.crash)
 		}
-		if w.changes < len(w.plan.Changes) && !w.changing {
+		if w.changes < len(w.plan.Changes) && !w.changing.Load() {
 			add(8, w.change)
 		}
 		add(4, w.crawl)
@@ -105,7 +104,7 @@ func (w *world) serve(r *request) {
 	fault := !w.calm && w.random.IntN(100) < w.plan.Faults
 	kind := w.random.IntN(4)
 	if fault {
-		w.figures.Faults++
+		w.count(func(f *figures) { f.Faults++ })
 	}
 	switch {
 	case r.effective && fault && r.mutating:
@@ -135,7 +134,7 @@ func (w *world) serve(r *request) {
 func (w *world) takeEffect(r *request) {
 	r.err = r.run()
 	r.effective = true
-	w.figures.Requests++
+	w.count(func(f *figures) { f.Requests++ })
 	if r.err != nil {
 		w.note("%s: %v", r.name, r.err)
 	} else {
@@ -156,13 +155,14 @@ func (w *world) finish(r *request, v verdict) {
 	r.decision <- v
 }
 
-// expire drops the late requests whose time is over, and orders the rest as pending
-// does.
-func (w *world) expire() {
+// late drops the late requests whose time is over, and answers the rest, ordered as
+// pending does.
+func (w *world) late() []zombie {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.zombies = slices.DeleteFunc(w.zombies, func(z zombie) bool { return !time.Now().Before(z.until) })
 	slices.SortStableFunc(w.zombies, func(a, b zombie) int { return cmp.Compare(a.name, b.name) })
+	return slices.Clone(w.zombies)
 }
 
 // land lets a late request take effect, or never.
@@ -174,7 +174,7 @@ func (w *world) land(z zombie) {
 		return
 	}
 	err := z.run()
-	w.figures.Late++
+	w.count(func(f *figures) { f.Late++ })
 	w.note("LATE %s lands: %v", z.name, err)
 }
 
@@ -187,7 +187,7 @@ func (w *world) crawl() {
 		err := b.Backfill(context.Background(), key)
 		w.note("backfill of %s: %v", key, err)
 		if err == nil {
-			w.figures.Backfills++
+			w.count(func(f *figures) { f.Backfills++ })
 		}
 	})
 }
@@ -196,7 +196,7 @@ func (w *world) crawl() {
 func (w *world) change() {
 	command := w.plan.Changes[w.changes]
 	w.changes++
-	w.changing = true
+	w.changing.Store(true)
 	g := w.gateway
 	w.note("%s begins", command)
 	g.rooms.Go(func() {
@@ -205,10 +205,10 @@ func (w *world) change() {
 		})
 		w.note("%s: %v", command, err)
 		if err == nil {
-			w.figures.Changes[command]++
+			w.count(func(f *figures) { f.Changes[command]++ })
 		}
-		if g == w.gateway {
-			w.changing = false
+		if w.alive(g) {
+			w.changing.Store(false)
 		}
 	})
 }
@@ -219,7 +219,7 @@ func (w *world) decide(g *gateway, p mirror.Phase, command migrate.Command) (mir
 	if command == backfilled {
 		n.Epoch++
 		n.Backfilled = true
-		err = w.lacking()
+		err = w.lacking(g, p.Epoch)
 	} else {
 		n, err = command.Next(p, w.plan.ReadOnly, len(w.new.Keys()) == 0)
 	}
@@ -240,9 +240,9 @@ func (w *world) decide(g *gateway, p mirror.Phase, command migrate.Command) (mir
 
 // lacking tells which keys only old has, whatever the deletes say that new is to be
 // asked first about.
-func (w *world) lacking() error {
+func (w *world) lacking(g *gateway, epoch uint64) error {
 	for _, key := range w.old.Keys() {
-		if slices.Contains(w.new.Keys(), key) || w.gateway.journal.Stamp(bucketName, key).Deleted(w.phase.Epoch) {
+		if slices.Contains(w.new.Keys(), key) || g.journal.Stamp(bucketName, key).Deleted(epoch) {
 			continue
 		}
 		return fmt.Errorf("%s: %w: new lacks it", key, migrate.ErrGuard)

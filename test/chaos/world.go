@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing/synctest"
 	"time"
 
@@ -61,7 +62,7 @@ type world struct {
 	phase   mirror.Phase // the durable record
 	clients []*client
 
-	changing bool
+	changing atomic.Bool
 	changes  int // phase changes begun
 	crashes  int
 	figures  figures
@@ -111,6 +112,20 @@ func (w *world) note(format string, args ...any) {
 	w.trace = append(w.trace, fmt.Sprintf("%8s  ", time.Since(start).Round(time.Millisecond))+fmt.Sprintf(format, args...))
 }
 
+// count changes the figures.
+func (w *world) count(change func(*figures)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change(&w.figures)
+}
+
+// alive tells whether a gateway is the one that runs.
+func (w *world) alive(g *gateway) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return g.life == w.life
+}
+
 // start is when a bubble's time begins.
 var start = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -150,7 +165,7 @@ func (w *world) boot() {
 func (w *world) crash() {
 	w.note("CRASH")
 	w.crashes++
-	w.figures.Crashes++
+	w.count(func(f *figures) { f.Crashes++ })
 	w.mu.Lock()
 	w.life++
 	dead := w.waiting
@@ -170,7 +185,7 @@ func (w *world) crash() {
 	for _, c := range w.clients {
 		c.hangUp()
 	}
-	w.changing = false
+	w.changing.Store(false)
 	w.boot()
 }
 
@@ -215,7 +230,7 @@ func (w *world) truncates() bool {
 	if w.calm || w.random.IntN(100) >= w.plan.Faults/2 {
 		return false
 	}
-	w.figures.Faults++
+	w.count(func(f *figures) { f.Faults++ })
 	return true
 }
 
