@@ -16,6 +16,7 @@ type plan struct {
 	ACLs                               bool // without them reads are copied on their way
 	Faults                             int  // percent of the requests
 	Crashes                            int
+	Outages                            bool    // stores go down for a while, and come back
 	Before                             []place // where the keys are when the history begins
 	Changes                            []migrate.Command
 	Clients                            [][]op
@@ -34,7 +35,7 @@ func newPlan(seed uint64) plan {
 	random := rand.New(rand.NewPCG(seed, 0))
 	p := plan{
 		Seed: seed, Schedule: 1, ACLs: random.IntN(2) == 0, Conditional: random.IntN(2) == 0, ReadPrimary: random.IntN(5) == 0,
-		Faults: []int{0, 5, 15, 40}[random.IntN(4)], Crashes: max(0, random.IntN(4)-1),
+		Faults: []int{0, 5, 15, 40}[random.IntN(4)], Crashes: max(0, random.IntN(4)-1), Outages: random.IntN(3) == 0,
 	}
 	p.Phase = mirror.Phase{Name: mirror.Mirroring, Epoch: 1, Baseline: true}
 	switch random.IntN(6) {

@@ -70,6 +70,9 @@ func (k *kitchen) cycle(n int) {
 	percent := []int64{0, 5, 20}[k.random.IntN(3)]
 	k.old.faults.Store(percent)
 	k.new.faults.Store(percent)
+	if n%5 == 4 { // an outage of one store
+		[]*proxy{k.old, k.new}[k.random.IntN(2)].faults.Store(100)
+	}
 	ctx, cancel := context.WithCancel(k.t.Context())
 	var clients sync.WaitGroup
 	var done atomic.Int64

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sluice/backends/memory"
 	"sluice/gateway/migrate"
 	"sluice/gateway/mirror"
 )
@@ -60,6 +61,10 @@ func (w *world) step() bool {
 			add(8, w.change)
 		}
 		add(4, w.crawl)
+		if w.plan.Outages {
+			add(2, func() { w.turn(w.old) })
+			add(2, func() { w.turn(w.new) })
+		}
 	}
 	add(2*w.haste("time"), w.wait)
 	time.Sleep(time.Microsecond) // so that no two timers are due at the same moment
@@ -107,6 +112,10 @@ func (w *world) serve(r *request) {
 		w.count(func(f *figures) { f.Faults++ })
 	}
 	switch {
+	case w.down[r.store] && r.effective:
+		w.finish(r, lost)
+	case w.down[r.store]:
+		w.finish(r, refused)
 	case r.effective && fault && r.mutating:
 		w.finish(r, lost)
 	case r.effective:
@@ -129,6 +138,14 @@ func (w *world) serve(r *request) {
 		w.takeEffect(r)
 		w.finish(r, answered)
 	}
+}
+
+// turn takes a store down, or up again.
+func (w *world) turn(s *memory.Store) {
+	if w.down[s] = !w.down[s]; w.down[s] {
+		w.count(func(f *figures) { f.Outages++ })
+	}
+	w.note("%s is down: %v", s.Name(), w.down[s])
 }
 
 func (w *world) takeEffect(r *request) {

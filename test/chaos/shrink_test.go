@@ -47,6 +47,9 @@ func smaller(p plan) []plan {
 	if n := len(p.Changes); n > 0 {
 		with(func(less *plan) { less.Changes = less.Changes[:n-1] })
 	}
+	if p.Outages {
+		with(func(less *plan) { less.Outages = false })
+	}
 	if p.Faults > 0 {
 		with(func(less *plan) { less.Faults = 0 })
 	}

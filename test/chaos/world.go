@@ -56,6 +56,7 @@ type world struct {
 	waiting []*request
 	zombies []zombie
 	calm    bool // no more faults
+	down    map[*memory.Store]bool
 
 	gateway *gateway
 	log     *journal.MemoryLog
@@ -70,8 +71,8 @@ type world struct {
 
 // figures count what histories were made of.
 type figures struct {
-	Histories, Operations, Requests, Faults, Late, Crashes, Backfills int
-	Changes                                                           map[migrate.Command]int // that went through
+	Histories, Operations, Requests, Faults, Late, Outages, Crashes, Backfills int
+	Changes                                                                    map[migrate.Command]int // that went through
 }
 
 func (f *figures) add(other figures) {
@@ -80,6 +81,7 @@ func (f *figures) add(other figures) {
 	f.Requests += other.Requests
 	f.Faults += other.Faults
 	f.Late += other.Late
+	f.Outages += other.Outages
 	f.Crashes += other.Crashes
 	f.Backfills += other.Backfills
 	for c, n := range other.Changes {
@@ -99,7 +101,7 @@ type gateway struct {
 func newWorld(p plan) *world {
 	w := &world{
 		random: rand.New(rand.NewPCG(p.Seed, p.Schedule)), plan: p, old: memory.New("old"), new: memory.New("new"),
-		log: journal.NewMemoryLog(), phase: p.Phase, history: newHistory(), completed: make(map[string]*backends.PutResult), figures: figures{Changes: make(map[migrate.Command]int)},
+		log: journal.NewMemoryLog(), phase: p.Phase, history: newHistory(), completed: make(map[string]*backends.PutResult), down: make(map[*memory.Store]bool), figures: figures{Changes: make(map[migrate.Command]int)},
 	}
 	w.log.Hold()
 	return w
@@ -238,6 +240,7 @@ func (w *world) truncates() bool {
 // journal is empty, no copy is under way.
 func (w *world) settle() error {
 	w.calm = true
+	clear(w.down)
 	w.note("calm")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
