@@ -70,9 +70,6 @@ func (k *kitchen) cycle(n int) {
 	percent := []int64{0, 5, 20}[k.random.IntN(3)]
 	k.old.faults.Store(percent)
 	k.new.faults.Store(percent)
-	if n%5 == 4 { // an outage of one store
-		[]*proxy{k.old, k.new}[k.random.IntN(2)].faults.Store(100)
-	}
 	ctx, cancel := context.WithCancel(k.t.Context())
 	var clients sync.WaitGroup
 	var done atomic.Int64
@@ -98,6 +95,9 @@ func (k *kitchen) cycle(n int) {
 		if k.random.IntN(3) > 0 { // else the kill may come in the middle of it
 			<-changed
 		}
+	}
+	if n%5 == 4 { // an outage of one store
+		[]*proxy{k.old, k.new}[k.random.IntN(2)].faults.Store(100)
 	}
 	want := int64(5 + k.random.IntN(15)) // fewer than they do in all
 	process.Eventually(k.t, time.Minute, func(context.Context) error {
