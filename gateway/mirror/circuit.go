@@ -70,7 +70,7 @@ func (c *Circuit) count(err error) (turned bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, errNotTried):
+	case errors.Is(err, context.Canceled), errors.Is(err, ErrNotTried):
 		return false // no news of the store
 	case errors.Is(err, backends.ErrUnavailable):
 		if c.failures++; c.failures >= circuitFailures {

@@ -74,7 +74,7 @@ func (b *Bucket) DeleteMany(ctx context.Context, r backends.DeleteManyRequest) (
 			result := i
 			if s == secondary {
 				if r.Objects[i].VersionID != "" {
-					return &backends.Error{Op: "DeleteObjects", Key: keys[key], Kind: backends.ErrNotSupported, Err: errNotTried}
+					return &backends.Error{Op: "DeleteObjects", Key: keys[key], Kind: backends.ErrNotSupported, Err: ErrNotTried}
 				}
 				result = entry[i]
 			}

@@ -202,7 +202,7 @@ func (f *flight) finishSecondary() {
 	switch {
 	case s.tap != nil && !f.attached():
 		s.stalled = true
-		s.cut(errNotTried) // it was cut off; this collects the call
+		s.cut(ErrNotTried) // it was cut off; this collects the call
 	case !f.ordered || f.alone:
 	case s.tap == nil:
 		f.start(f.stores, s)

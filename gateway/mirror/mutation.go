@@ -73,8 +73,8 @@ type call struct {
 	stalled bool
 }
 
-// errNotTried: the store's part of a mutation was left out.
-var errNotTried = errors.New("not tried")
+// ErrNotTried is why a store's part was left out: its circuit is open, or it can not do it.
+var ErrNotTried = errors.New("not tried")
 
 func (m *mutation) start(ctx context.Context, c *call) {
 	if c.store == nil {
@@ -134,7 +134,7 @@ func (c *call) cut(why error) {
 // failed is the call's error; a call that was not made failed.
 func (c *call) failed() error {
 	if c.done == nil {
-		return errNotTried
+		return ErrNotTried
 	}
 	return c.err
 }

@@ -194,7 +194,7 @@ func (b *Bucket) secondaryMayStandIn(v view, st journal.Stamp, r backends.GetReq
 func (b *Bucket) ask(ctx context.Context, v view, r backends.GetRequest, head bool) (*backends.Object, error) {
 	s := v.secondary
 	if !s.Circuit.closed() {
-		return nil, &backends.Error{Store: s.Name(), Op: "GetObject", Key: r.Key, Kind: backends.ErrUnavailable, Err: errNotTried}
+		return nil, &backends.Error{Store: s.Name(), Op: "GetObject", Key: r.Key, Kind: backends.ErrUnavailable, Err: ErrNotTried}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	late := time.AfterFunc(b.o.SyncTimeout, func() {

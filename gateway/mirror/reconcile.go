@@ -34,7 +34,7 @@ func (b *Bucket) Reconcile(ctx context.Context, r *journal.Repair) (Verdict, err
 		return Unmirrored, nil
 	case !v.secondary.Circuit.closed():
 		return Equal, &backends.Error{
-			Store: v.secondary.Name(), Op: "HeadObject", Key: r.Key, Kind: backends.ErrUnavailable, Err: errNotTried,
+			Store: v.secondary.Name(), Op: "HeadObject", Key: r.Key, Kind: backends.ErrUnavailable, Err: ErrNotTried,
 		}
 	}
 	p, err := v.primary.headOrAbsent(ctx, r.Key)

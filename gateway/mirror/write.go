@@ -172,7 +172,7 @@ func (b *Bucket) Copy(ctx context.Context, from *Bucket, r backends.CopyRequest)
 
 // errNoSource: the secondary does not surely hold what the primary copied, and is
 // left to the repairer.
-var errNoSource = &backends.Error{Op: "CopyObject", Kind: backends.ErrNotSupported, Err: errNotTried}
+var errNoSource = &backends.Error{Op: "CopyObject", Kind: backends.ErrNotSupported, Err: ErrNotTried}
 
 // copySource is where a copy reads on each side.
 type copySource struct {

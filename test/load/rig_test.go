@@ -155,10 +155,18 @@ func content(ctx context.Context, s backends.Reader) (map[string][sha256.Size]by
 	return all, nil
 }
 
-// settled ends the gateway as an operator does, and looks for what it left in its
-// journal. The records of what is settled are on disk by then.
+// settled waits until nothing is pending (the stores can be equal before the gateway
+// has seen that they are), ends the gateway as an operator does, and looks for what it
+// left in its journal.
 func (r *rig) settled() {
 	r.t.Helper()
+	process.Eventually(r.t, 2*time.Minute, func(ctx context.Context) error {
+		all, err := r.gateway.Buckets(ctx)
+		if err == nil && all[0].Pending > 0 {
+			err = fmt.Errorf("%d writes are pending", all[0].Pending)
+		}
+		return err
+	})
 	if err := syscall.Kill(r.pid, syscall.SIGTERM); err != nil {
 		r.t.Fatal(err)
 	}

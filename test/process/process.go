@@ -88,7 +88,7 @@ credentials: [ { access_key_id: %s, secret_access_key: %s } ]
 		g.Kill(t)
 		if t.Failed() {
 			raw, _ := os.ReadFile(g.log.Name())
-			t.Logf("the gateway's log:\n%s", raw[max(0, len(raw)-8<<10):])
+			t.Logf("the gateway's log:\n%s", raw[max(0, len(raw)-2<<10):])
 		}
 		g.log.Close()
 	})
