@@ -1,0 +1,137 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+
+	"sluice/gateway/migrate"
+	"sluice/gateway/migrate/throttle"
+)
+
+// Error is the gateway's refusal or failure.
+type Error struct {
+	Kind    Kind            `json:"kind"`
+	Message string          `json:"error"`
+	Report  *migrate.Report `json:"report,omitempty"` // with the guards, where one refused
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Kind tells errors apart.
+type Kind string
+
+// The kinds.
+const (
+	Refused     Kind = "guard"       // a guard refused
+	WrongPhase  Kind = "wrong_phase" // the command leads out of another phase
+	NoBucket    Kind = "no_bucket"   // there is no such bucket
+	Invalid     Kind = "invalid"     // the request makes no sense
+	Unavailable Kind = "unavailable" // a store can not be reached, or writes did not end in time
+	Failed      Kind = "failed"      // anything else
+)
+
+// Client asks a running gateway.
+type Client struct{ http http.Client }
+
+// NewClient reaches the gateway whose socket this is.
+func NewClient(socket string) *Client {
+	return &Client{http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		},
+	}}}
+}
+
+// Close drops the connection.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Buckets tells of every open bucket.
+func (c *Client) Buckets(ctx context.Context) (list []migrate.Status, err error) {
+	return list, c.do(ctx, http.MethodGet, "/v1/buckets", nil, &list)
+}
+
+// Command runs a command on a bucket. A refusal is an *Error with the guards in it.
+func (c *Client) Command(ctx context.Context, bucket string, command migrate.Command, o migrate.Order) (r migrate.Report, err error) {
+	return r, c.do(ctx, http.MethodPost, "/v1/buckets/"+url.PathEscape(bucket)+"/"+string(command), o, &r)
+}
+
+// Verify begins a verification, or goes on with one; Status tells how far it is.
+func (c *Client) Verify(ctx context.Context, bucket string, o migrate.VerifyOrder) error {
+	return c.do(ctx, http.MethodPost, "/v1/buckets/"+url.PathEscape(bucket)+"/verify", o, nil)
+}
+
+// StopVerify stops a verification; the next one may go on with it.
+func (c *Client) StopVerify(ctx context.Context, bucket string) error {
+	return c.do(ctx, http.MethodDelete, "/v1/buckets/"+url.PathEscape(bucket)+"/verify", nil, nil)
+}
+
+// Findings streams the lines of the last verification, each a symbol (+ missing on
+// new, - extra on new, * different, ! failed), a space, and the key quoted as in Go;
+// a failed one is followed by ": " and the reason. Equal objects have no lines.
+func (c *Client) Findings(ctx context.Context, bucket string) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, http.MethodGet, "/v1/buckets/"+url.PathEscape(bucket)+"/verify/findings", nil)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// Throttle is what background work is allowed, and what holds it back now ("" if
+// nothing does).
+func (c *Client) Throttle(ctx context.Context) (t ThrottleStatus, err error) {
+	return t, c.do(ctx, http.MethodGet, "/v1/throttle", nil, &t)
+}
+
+// SetThrottle allows something else, until the gateway is started again.
+func (c *Client) SetThrottle(ctx context.Context, l throttle.Limits) (t ThrottleStatus, err error) {
+	return t, c.do(ctx, http.MethodPut, "/v1/throttle", l, &t)
+}
+
+// ThrottleStatus is the answer to Throttle.
+type ThrottleStatus struct {
+	Limits  throttle.Limits `json:"limits"`
+	Reason  string          `json:"reason,omitempty"`
+	Workers int             `json:"workers"` // allowed at once now
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body, answer any) error {
+	resp, err := c.send(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if answer == nil {
+		return nil
+	}
+	return json.NewDecoder(resp.Body).Decode(answer)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://gateway"+path, bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("the gateway does not answer (is it running, with this configuration?): %w", err)
+	}
+	if resp.StatusCode < http.StatusMultipleChoices {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	refused := new(Error)
+	if err := json.NewDecoder(resp.Body).Decode(refused); err != nil {
+		return nil, fmt.Errorf("the gateway answered %s", resp.Status)
+	}
+	return nil, refused
+}
