@@ -32,6 +32,8 @@ type Profile struct {
 	ACLs bool `json:"acls"`
 	// Tags: an object can be stored with tags, and reads back so.
 	Tags bool `json:"tags"`
+	// TagCounts: the answer to a GET says whether the object has tags.
+	TagCounts bool `json:"tag_counts"`
 	// Subresources: a request for an object's sub-resource is never taken for
 	// one for the object. Where it is, setting tags would replace the content.
 	Subresources bool `json:"subresources"`
@@ -171,8 +173,16 @@ func probeTags(ctx context.Context, s Store, p *Profile) error {
 		return unlessUnsupported(err)
 	}
 	tags, err := Tags(ctx, s, probeKey)
-	p.Tags = err == nil && tags.Get("probe") == "tags"
-	return unlessUnsupported(err)
+	if p.Tags = err == nil && tags.Get("probe") == "tags"; !p.Tags {
+		return unlessUnsupported(err)
+	}
+	o, err := s.Get(ctx, GetRequest{Key: probeKey})
+	if err != nil {
+		return err
+	}
+	o.Body.Close()
+	p.TagCounts = o.Header.Get("X-Amz-Tagging-Count") != ""
+	return nil
 }
 
 // probeSubresources: a document that is set must not become the object's content.

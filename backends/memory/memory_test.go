@@ -15,7 +15,7 @@ func TestStore(t *testing.T) {
 func TestProfile(t *testing.T) {
 	got, err := backends.Probe(t.Context(), memory.New("memory"))
 	want := backends.Profile{
-		ConditionalCreate: true, Checksums: true, Trailers: true, ACLs: true, Tags: true, Subresources: true, MD5ETags: true,
+		ConditionalCreate: true, Checksums: true, Trailers: true, ACLs: true, Tags: true, TagCounts: true, Subresources: true, MD5ETags: true,
 	}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)

@@ -33,7 +33,7 @@ func TestStore(t *testing.T) {
 	}
 }
 
-var all = backends.Profile{ConditionalCreate: true, Checksums: true, Trailers: true, ACLs: true, Tags: true, Subresources: true, MD5ETags: true}
+var all = backends.Profile{ConditionalCreate: true, Checksums: true, Trailers: true, ACLs: true, Tags: true, TagCounts: true, Subresources: true, MD5ETags: true}
 
 // TestProbe: what a store does is what its profile says.
 func TestProbe(t *testing.T) {
@@ -45,9 +45,9 @@ func TestProbe(t *testing.T) {
 		"no ACLs":               {quirky.Quirks{RefuseACLs: "NotImplemented"}, func(p *backends.Profile) { p.ACLs = false }},
 		"bucket owner enforced": {quirky.Quirks{RefuseACLs: "AccessControlListNotSupported"}, func(p *backends.Profile) { p.ACLs = false }},
 		"ACLs forgotten":        {quirky.Quirks{ForgetACLs: true}, func(p *backends.Profile) { p.ACLs = false }},
-		"no tags":               {quirky.Quirks{NoTags: true}, func(p *backends.Profile) { p.Tags = false }},
+		"no tags":               {quirky.Quirks{NoTags: true}, func(p *backends.Profile) { p.Tags, p.TagCounts = false, false }},
 		"sub-resources ignored": {quirky.Quirks{IgnoreSubresources: true}, func(p *backends.Profile) {
-			p.Tags, p.ACLs, p.Subresources = false, false, false
+			p.Tags, p.TagCounts, p.ACLs, p.Subresources = false, false, false, false
 		}},
 		"no checksums":          {quirky.Quirks{RefuseChecksums: true}, func(p *backends.Profile) { p.Checksums, p.Trailers = false, false }},
 		"checksums forgotten":   {quirky.Quirks{ForgetChecksums: true}, func(p *backends.Profile) { p.Trailers = false }},

@@ -84,7 +84,7 @@ func repairWithoutThePrimary(_ *testing.T, r *rig, kind error) {
 
 func backfillWithoutOld(_ *testing.T, r *rig, kind error) {
 	r.direct(r.old, "k", "one")
-	refuse(r.old, "HeadObject", kind)
+	refuse(r.old, "GetObject", kind)
 	r.failed("backfill", r.backfill("k"))
 }
 

@@ -202,8 +202,8 @@ func TestHazard13ETagTakenForContent(t *testing.T) {
 
 // TestHazard14BehindOurBack: somebody writes to old directly.
 func TestHazard14BehindOurBack(t *testing.T) {
-	// Without If-Match on the source of a copy (copyWhole) new has the headers of one
-	// state and the content of the other.
+	// With a HEAD of its own for the headers of a copy (backfill) new has the headers of
+	// one state and the content of the other.
 	t.Run("while it is copied", func(t *testing.T) {
 		hazard(t, func(t *testing.T, r *rig) {
 			r.directly(http.Header{"Content-Type": {"text/one"}})
@@ -212,10 +212,28 @@ func TestHazard14BehindOurBack(t *testing.T) {
 			r.await(g)
 			r.direct(r.old, "k", "replaced")
 			close(g.open)
-			<-done
-			r.want("new", r.on(r.new, "k"), absent)
-			r.ok(r.backfill("k"))
+			r.ok(<-done)
+			o, err := r.new.Store.Head(t.Context(), backends.GetRequest{Key: "k"})
+			r.ok(err)
+			r.want("its type", o.Header.Get("Content-Type"), "binary/octet-stream")
 			r.settled("k", "replaced")
+		})
+	})
+	// Without If-Match on the source of a copy (opened.take) the same.
+	t.Run("while it is repaired", func(t *testing.T) {
+		hazard(t, func(t *testing.T, r *rig) {
+			r.directly(http.Header{"Content-Type": {"text/one"}})
+			r.ok(r.backfill("k"))
+			r.new.SetDown(true)
+			r.ok(r.document("PutObjectAcl", "acl", http.Header{"X-Amz-Acl": {"public-read"}}, ""))
+			g := hold(r.old, "GetObject", "k")
+			r.new.SetDown(false)
+			r.await(g)
+			r.direct(r.old, "k", "another")
+			close(g.open)
+			synctest.Wait()
+			r.want("new", r.on(r.new, "k"), "content")
+			r.settled("k", "another")
 		})
 	})
 	// Without If-Match on the source of a part (copyPart) new has the first part of one

@@ -206,4 +206,7 @@ func (r *rig) do(m *migrate.Migration, commands ...migrate.Command) {
 	}
 }
 
-func (r *rig) backfill(key string) error { return r.bucket.Backfill(r.t.Context(), key) }
+func (r *rig) backfill(key string) error {
+	_, err := r.bucket.Backfill(r.t.Context(), mirror.Copy{Key: key})
+	return err
+}

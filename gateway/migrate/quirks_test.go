@@ -164,7 +164,10 @@ func (r *rig) uploads(q quirky.Quirks) {
 		_, err := r.new.Store.Delete(r.t.Context(), backends.DeleteRequest{Key: "lacking"})
 		return err
 	})
-	r.untilNotSlow(func() error { return r.bucket.Backfill(r.t.Context(), "lacking") })
+	r.untilNotSlow(func() error {
+		_, err := r.bucket.Backfill(r.t.Context(), mirror.Copy{Key: "lacking"})
+		return err
+	})
 	r.settled("lacking", unequal)
 }
 

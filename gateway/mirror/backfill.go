@@ -4,42 +4,73 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"sluice/backends"
 	"sluice/gateway/journal"
 )
 
-// Backfill copies a key from old to new, if it is clean, nothing runs on it, and
-// new does not have it (R10). It is nil also when there was nothing to do. A key that
-// is not clean is journal.ErrBusy: whether new has it will be known when what runs on
-// it has ended.
-func (b *Bucket) Backfill(ctx context.Context, key string) error {
-	reading, done := b.copying.begin(ctx, key)
+// Copy is an order to copy a key from old to new.
+type Copy struct {
+	Key string
+	// Listed: a listing has shown that new lacks the key. Where new honours
+	// conditional creates it is then not asked again.
+	Listed bool
+	// Replace makes new equal to old also if it holds something else: what was written
+	// behind our back, or before there was a baseline (R11). On an incomplete primary
+	// it means nothing: there new is right.
+	Replace bool
+	// Pace is called with every piece of a body that was read, before the next one is;
+	// nil: at full speed.
+	Pace func(ctx context.Context, bytes int) error
+}
+
+// Copied is what became of a copy.
+type Copied int
+
+// The results of a copy.
+const (
+	NotCopied  Copied = iota
+	Created           // new has it now
+	Replaced          // new has what old has now
+	There             // new had it already
+	GoneOnOld         // old has it no more
+	OnlyOnNew         // old has it no more, new still does
+	Tombstoned        // it is deleted: what a read-only old holds does not count
+)
+
+// Backfill copies a key from old to new, if it is clean, nothing runs on it, and new
+// does not have it (R10). A key that is not clean is journal.ErrBusy: whether new has
+// it will be known when what runs on it has ended. A copy that made way for something
+// else is ErrStopped.
+func (b *Bucket) Backfill(ctx context.Context, c Copy) (Copied, error) {
+	reading, done := b.copying.begin(ctx, c.Key)
 	defer done()
 	if err := b.gate.Acquire(ctx, 1); err != nil {
-		return err
+		return NotCopied, err
 	}
 	defer b.gate.Release(1)
 	v := b.view()
-	if v.phase.Name != Mirroring && !v.incomplete() {
-		return nil // new is the truth, or not in use
-	}
-	if v.incomplete() {
-		unlock, ok := b.locks.tryAlone(key)
+	switch {
+	case v.phase.Name != Mirroring && !v.incomplete():
+		return There, nil // new is the truth, or not in use
+	case v.incomplete():
+		if b.stamp(c.Key).Deleted(v.phase.Epoch) && b.old.ReadOnly {
+			return Tombstoned, nil // until the migration is completed
+		}
+		unlock, ok := b.locks.tryAlone(c.Key)
 		if !ok {
-			return fmt.Errorf("%q: %w", key, journal.ErrBusy)
+			return NotCopied, fmt.Errorf("%q: %w", c.Key, journal.ErrBusy)
 		}
 		defer unlock()
+		c.Replace = false
 	}
-	err := b.backfill(ctx, reading, v, key)
-	switch {
-	case errors.Is(err, journal.ErrBusy):
-		return err
-	case err != nil && reading.Err() != nil && ctx.Err() == nil:
-		return errStopped
+	copied, err := b.backfill(ctx, reading, v, c)
+	if err != nil && !errors.Is(err, journal.ErrBusy) && reading.Err() != nil && ctx.Err() == nil {
+		err = ErrStopped
 	}
-	return err
+	return copied, err
 }
 
 // bring makes sure that an incomplete primary has a key that only old has (R8). It
@@ -68,55 +99,82 @@ func (b *Bucket) bring(ctx context.Context, v view, key string) error {
 		return fmt.Errorf("%q is in use by another operation: %w", key, journal.ErrBusy)
 	}
 	defer unlock()
-	return b.backfill(ctx, ctx, v, key)
+	_, err = b.backfill(ctx, ctx, v, Copy{Key: key})
+	return err
 }
 
 // backfill is one copy of a key from old to new, its source read under a context of
 // its own: when that ends the copy is given up, unless its last bytes are on their
 // way. A key that is not clean is journal.ErrBusy.
-func (b *Bucket) backfill(ctx, reading context.Context, v view, key string) error {
+func (b *Bucket) backfill(ctx, reading context.Context, v view, c Copy) (result Copied, err error) {
 	if halted := b.halted.Load(); halted != nil {
-		return *halted
+		return NotCopied, *halted
 	}
-	in := b.journal.BeginCopy(b.stamp(key), v.phase.Epoch)
+	in := b.journal.BeginCopy(b.stamp(c.Key), v.phase.Epoch)
 	if in == nil {
-		return fmt.Errorf("%q: %w", key, journal.ErrBusy)
+		return NotCopied, fmt.Errorf("%q: %w", c.Key, journal.ErrBusy)
 	}
 	outcome := journal.Untouched
 	defer func() { in.End(outcome, outcome) }()
-	if err := in.Durable(ctx); err != nil {
-		return err
-	}
-	if info, err := b.new.headOrAbsent(ctx, key); err != nil || info != nil {
-		return err
-	}
-	info, err := b.old.headOrAbsent(ctx, key)
-	if err != nil || info == nil {
-		return err
-	}
-	from := *b.old
-	from.Store = stoppable{b.old.Store, reading}
-	err = copyObject(ctx, route{&from, b.new}, info, b.new.Profile.ConditionalCreate)
-	outcome = copied(err)
-	if errors.Is(err, backends.ErrPrecondition) {
-		// Somebody was faster; or it is the source that changed meanwhile.
-		if info, headErr := b.new.headOrAbsent(ctx, key); headErr == nil && info != nil {
-			return nil
+	create := b.new.Profile.ConditionalCreate
+	var there *backends.Info // on new
+	if !create || !c.Listed || c.Replace {
+		if there, err = b.new.headOrAbsent(ctx, c.Key); err != nil {
+			return NotCopied, err
+		}
+		if there != nil && !c.Replace {
+			return There, nil
 		}
 	}
-	return err
+	from := *b.old
+	from.Store = stoppable{b.old.Store, reading, c.Pace}
+	r := route{&from, b.new}
+	o, err := r.open(ctx, c.Key)
+	switch {
+	case errors.Is(err, backends.ErrNotFound) && there != nil:
+		return OnlyOnNew, nil
+	case errors.Is(err, backends.ErrNotFound):
+		return GoneOnOld, nil
+	case err != nil:
+		return NotCopied, err
+	}
+	defer o.close()
+	if err := in.Durable(ctx); err != nil {
+		return NotCopied, err
+	}
+	if there != nil {
+		same, err := r.equal(ctx, &o.Info, there)
+		if same || err != nil {
+			return There, notApplied(err)
+		}
+	}
+	err = copyOpened(ctx, r, o, create && there == nil)
+	outcome = copied(err)
+	switch {
+	case err == nil && there != nil:
+		return Replaced, nil
+	case err == nil:
+		return Created, nil
+	case errors.Is(err, backends.ErrPrecondition):
+		// Somebody was faster; or it is the source that changed meanwhile.
+		if info, headErr := b.new.headOrAbsent(ctx, c.Key); headErr == nil && info != nil && there == nil {
+			return There, nil
+		}
+	}
+	return NotCopied, err
 }
 
 // stoppable is a store whose objects can be read only as long as a context lasts.
 type stoppable struct {
 	backends.Store
 	reading context.Context
+	pace    func(ctx context.Context, bytes int) error // nil: at full speed
 }
 
 // Get opens an object.
 func (s stoppable) Get(ctx context.Context, r backends.GetRequest) (*backends.Object, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	detach := context.AfterFunc(s.reading, func() { cancel(errStopped) })
+	detach := context.AfterFunc(s.reading, func() { cancel(ErrStopped) })
 	o, err := s.Store.Get(ctx, r)
 	if err != nil {
 		detach()
@@ -124,7 +182,25 @@ func (s stoppable) Get(ctx context.Context, r backends.GetRequest) (*backends.Ob
 		return nil, err
 	}
 	o.Body = &cancelBody{ReadCloser: o.Body, cancel: func(err error) { detach(); cancel(err) }}
+	if s.pace != nil {
+		o.Body = &pacedBody{o.Body, ctx, s.pace}
+	}
 	return o, nil
+}
+
+// pacedBody is read no faster than pace allows.
+type pacedBody struct {
+	io.ReadCloser
+	ctx  context.Context
+	pace func(ctx context.Context, bytes int) error
+}
+
+func (b *pacedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if paced := b.pace(b.ctx, n); err == nil {
+		err = paced
+	}
+	return n, err
 }
 
 // copying are the background copies under way. A mutation of their key, or a phase
@@ -134,7 +210,8 @@ type copying struct {
 	keys map[string]context.CancelFunc
 }
 
-var errStopped = errors.New("the copy made way; it is made again later")
+// ErrStopped: a background copy made way for a mutation or a phase change.
+var ErrStopped = errors.New("the copy made way; it is made again later")
 
 func (c *copying) begin(ctx context.Context, key string) (reading context.Context, done func()) {
 	reading, cancel := context.WithCancel(ctx)
@@ -264,13 +341,13 @@ func (b *Bucket) copyWorker(ctx context.Context) {
 			if b.new != nil && b.new.Circuit.wait(ctx) != nil {
 				return
 			}
-			err := b.Backfill(ctx, key)
+			_, err := b.Backfill(ctx, Copy{Key: key})
 			b.copies.done(key)
 			switch {
 			case ctx.Err() != nil:
 				return
 			case errors.Is(err, journal.ErrBusy): // the next read sees to it
-			case errors.Is(err, errStopped):
+			case errors.Is(err, ErrStopped):
 				b.copies.add(key)
 			case err != nil:
 				b.log.Warn("lazy backfill failed; the next read tries again", "key", key, "error", err)

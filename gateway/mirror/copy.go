@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,60 @@ import (
 // route is the way of a copy.
 type route struct{ from, to *Store }
 
+// opened is an original that a copy has begun to read, or is about to.
+type opened struct {
+	backends.Info
+	got     bool          // Info is a GET's: it tells of tags where the store does so at all
+	content []byte        // the whole body of a small object, else nil
+	body    io.ReadCloser // of a larger one, until it was passed on; else nil
+}
+
+func (o *opened) close() {
+	if o.body != nil {
+		o.body.Close()
+		o.body = nil
+	}
+}
+
+// open begins to read an original. A small one is read to its end: without its intent
+// a copy may not write, but it may read.
+func (r route) open(ctx context.Context, key string) (*opened, error) {
+	got, err := r.from.Get(ctx, backends.GetRequest{Key: key, Header: r.from.header(primary, withSums())})
+	if err != nil {
+		return nil, err
+	}
+	o := &opened{Info: got.Info, got: true, body: got.Body}
+	if partsOf(o.ETag) > 1 {
+		o.close() // its parts are read one by one
+		return o, nil
+	}
+	if o.Size > smallBody {
+		return o, nil
+	}
+	defer o.close()
+	o.content = make([]byte, o.Size)
+	if _, err := io.ReadFull(got.Body, o.content); err != nil {
+		return nil, fmt.Errorf("reading %q on store %s to copy it: %w", key, r.from.Name(), err)
+	}
+	return o, nil
+}
+
+// take answers the body, once more if it was passed on before.
+func (o *opened) take(ctx context.Context, r route) (io.ReadCloser, error) {
+	if o.content != nil {
+		return io.NopCloser(bytes.NewReader(o.content)), nil
+	}
+	if body := o.body; body != nil {
+		o.body = nil
+		return body, nil
+	}
+	got, err := r.from.Get(ctx, backends.GetRequest{Key: o.Key, IfMatch: o.ETag})
+	if err != nil {
+		return nil, err
+	}
+	return got.Body, nil
+}
+
 // copyObject copies an object, as info describes the original now: its body, the
 // headers that describe it, its tags, ACL and storage class, and its part layout, so
 // that the ETag survives. With create it never replaces an object, where the target
@@ -25,19 +80,25 @@ type route struct{ from, to *Store }
 //
 // backends.Unknown tells of an error whether the target may have been changed.
 func copyObject(ctx context.Context, r route, info *backends.Info, create bool) error {
-	h, err := attributes(ctx, r, info)
+	return copyOpened(ctx, r, &opened{Info: *info}, create)
+}
+
+// copyOpened is copyObject of an original that is open already.
+func copyOpened(ctx context.Context, r route, o *opened, create bool) error {
+	defer o.close()
+	h, err := attributes(ctx, r, o)
 	if err != nil {
 		return notApplied(err)
 	}
-	if class := info.Header.Get(storageClass); class != "" && class != "STANDARD" {
+	if class := o.Header.Get(storageClass); class != "" && class != "STANDARD" {
 		h.Set(storageClass, class)
 	}
-	sum := r.sumOf(info)
-	err = copyWith(ctx, r, info, h, sum, create)
+	sum := r.sumOf(&o.Info)
+	err = copyWith(ctx, r, o, h, sum, create)
 	var e *backends.Error
 	if errors.As(err, &e) && e.Code == "InvalidStorageClass" && h.Get(storageClass) != "" {
 		h.Del(storageClass) // classes are each provider's own
-		err = copyWith(ctx, r, info, h, sum, create)
+		err = copyWith(ctx, r, o, h, sum, create)
 	}
 	return err
 }
@@ -46,9 +107,9 @@ const storageClass = "X-Amz-Storage-Class"
 
 // copyWith copies an object under the headers, in the first way that both stores
 // can.
-func copyWith(ctx context.Context, r route, info *backends.Info, h http.Header, sum checksum, create bool) error {
-	c := &partCopy{route: r, info: info, header: h, sum: sum, create: create}
-	if n := partsOf(info.ETag); n > 1 {
+func copyWith(ctx context.Context, r route, o *opened, h http.Header, sum checksum, create bool) error {
+	c := &partCopy{route: r, info: &o.Info, header: h, sum: sum, create: create}
+	if n := partsOf(o.ETag); n > 1 {
 		if err := c.run(ctx, c.originals(n)); !refused(err) {
 			return err
 		}
@@ -61,39 +122,50 @@ func copyWith(ctx context.Context, r route, info *backends.Info, h http.Header, 
 		// The parts can not be had, or the store wants others (of equal size,
 		// say): only the copy's origin tells the ETag then.
 	}
-	if info.Size <= largestPut {
-		if err := copyWhole(ctx, r, info, h, sum, create); !tooLarge(err) {
+	if o.Size <= largestPut {
+		if err := copyWhole(ctx, r, o, h, sum, create); !tooLarge(err) {
 			return err
 		}
 	}
 	c.sum = checksum{}
-	return c.run(ctx, ranges(info.Size))
+	return c.run(ctx, ranges(o.Size))
 }
 
 // copyWhole copies an object with one PUT.
-func copyWhole(ctx context.Context, r route, info *backends.Info, h http.Header, sum checksum, create bool) error {
-	o, err := r.from.Get(ctx, backends.GetRequest{Key: info.Key, IfMatch: info.ETag})
+func copyWhole(ctx context.Context, r route, o *opened, h http.Header, sum checksum, create bool) error {
+	body, err := o.take(ctx, r)
 	if err != nil {
 		return notApplied(err)
 	}
-	defer o.Body.Close()
+	defer body.Close()
 	h = maps.Clone(h)
 	if sum.whole {
 		h.Set(sum.name, sum.value)
 	}
-	_, err = r.to.Put(ctx, backends.PutRequest{
-		Key: info.Key, Body: o.Body, Size: o.Length, IfNoneMatch: create, Header: h,
-	})
+	put := backends.PutRequest{Key: o.Key, Body: body, Size: o.Size, IfNoneMatch: create, Header: h}
+	if o.content != nil {
+		hash := sha256.Sum256(o.content)
+		put.SHA256 = hex.EncodeToString(hash[:])
+	}
+	stored, err := r.to.Put(ctx, put)
+	if err == nil && r.etags() && isMD5(o.ETag) && stored.ETag != o.ETag {
+		// Damaged on the way, or the original's ETag is no hash after all: the
+		// repairer finds out by the contents.
+		return &backends.Error{
+			Store: r.to.Name(), Op: "PutObject", Key: o.Key, Kind: backends.ErrUnavailable, MaybeApplied: true,
+			Message: fmt.Sprintf("the copy's ETag is %s, the original's %s", stored.ETag, o.ETag),
+		}
+	}
 	return err
 }
 
 // attributes are the headers that give a copy what the original has beside its
 // content.
-func attributes(ctx context.Context, r route, info *backends.Info) (http.Header, error) {
-	h := describing(info.Header)
-	h.Set(originHeader, cmp.Or(info.Header.Get(originHeader), origin(info))) // a copy's copy has the same origin
-	if r.tags() {
-		tags, err := backends.Tags(ctx, r.from, info.Key)
+func attributes(ctx context.Context, r route, o *opened) (http.Header, error) {
+	h := describing(o.Header)
+	h.Set(originHeader, cmp.Or(o.Header.Get(originHeader), origin(&o.Info))) // a copy's copy has the same origin
+	if r.tags() && !(o.got && r.untagged(o.Header)) {
+		tags, err := backends.Tags(ctx, r.from, o.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +174,7 @@ func attributes(ctx context.Context, r route, info *backends.Info) (http.Header,
 		}
 	}
 	if r.acls() {
-		acl, err := backends.CannedACL(ctx, r.from, info.Key)
+		acl, err := backends.CannedACL(ctx, r.from, o.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -115,6 +187,11 @@ func attributes(ctx context.Context, r route, info *backends.Info) (http.Header,
 func (r route) tags() bool { return r.from.Profile.Tags && r.to.Profile.Tags }
 func (r route) acls() bool { return r.from.Profile.ACLs && r.to.Profile.ACLs }
 func (r route) sums() bool { return r.from.Profile.Checksums && r.to.Profile.Checksums }
+
+// untagged tells of the headers of a GET that the original has no tags.
+func (r route) untagged(h http.Header) bool {
+	return r.from.Profile.TagCounts && h.Get(tagCount) == ""
+}
 
 // etags tells whether the ETags of both stores are hashes of the content.
 func (r route) etags() bool { return r.from.Profile.MD5ETags && r.to.Profile.MD5ETags }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"sluice/backends"
 )
 
@@ -17,6 +19,8 @@ const (
 	largestPut = 5<<30 - 5<<20
 	// smallestPart is what S3 asks of every part but the last.
 	smallestPart = 5 << 20
+	// partsAtOnce is how many parts of one object are copied at the same time.
+	partsAtOnce = 4
 )
 
 // refused tells whether an object's own parts can not be had, or are not what the
@@ -112,15 +116,19 @@ func (c *partCopy) run(ctx context.Context, pieces []backends.GetRequest) error 
 	if err != nil {
 		return notApplied(err)
 	}
-	parts := make([]backends.CompletedPart, 0, len(pieces))
+	parts := make([]backends.CompletedPart, len(pieces))
+	uploads, partCtx := errgroup.WithContext(ctx)
+	uploads.SetLimit(partsAtOnce)
 	for i, piece := range pieces {
-		part, err := c.copyPart(ctx, up.UploadID, i+1, piece)
-		if err != nil {
-			// The object itself was not touched; the parts are rubbish now.
-			_ = s.AbortUpload(context.WithoutCancel(ctx), key, up.UploadID)
-			return notApplied(err)
-		}
-		parts = append(parts, part)
+		uploads.Go(func() (err error) {
+			parts[i], err = c.copyPart(partCtx, up.UploadID, i+1, piece)
+			return err
+		})
+	}
+	if err := uploads.Wait(); err != nil {
+		// The object itself was not touched; the parts are rubbish now.
+		_ = s.AbortUpload(context.WithoutCancel(ctx), key, up.UploadID)
+		return notApplied(err)
 	}
 	r := backends.CompleteRequest{Key: key, UploadID: up.UploadID, Parts: parts, IfNoneMatch: c.create}
 	if c.sum.whole {

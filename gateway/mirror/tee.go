@@ -13,11 +13,12 @@ import (
 // of one part is copied from the very bytes the client reads; of anything else
 // a background copy is queued.
 func (b *Bucket) lazily(o *backends.Object, v view, st journal.Stamp, r backends.GetRequest, head bool) *backends.Object {
+	way := route{b.old, b.new}
 	switch {
 	case v.secondary == nil:
 		return o
 	case head || o.Length != o.Size || o.Size == 0 || o.ContentRange != "" || partsOf(o.ETag) > 0,
-		o.Header.Get(tagCount) != "" && b.new.Profile.Tags, b.new.Profile.ACLs && b.old.Profile.ACLs:
+		way.tags() && !way.untagged(o.Header), way.acls():
 		// What a read does not bring along is asked for by a copy of its own.
 		b.copies.add(r.Key)
 		return o

@@ -201,7 +201,7 @@ func (w *world) crawl() {
 	w.note("backfill of %s", key)
 	b := w.gateway.bucket
 	w.gateway.rooms.Go(func() {
-		err := b.Backfill(context.Background(), key)
+		_, err := b.Backfill(context.Background(), mirror.Copy{Key: key})
 		w.note("backfill of %s: %v", key, err)
 		if err == nil {
 			w.count(func(f *figures) { f.Backfills++ })

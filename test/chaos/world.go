@@ -274,12 +274,12 @@ func (w *world) settle() error {
 // when it no longer is; behind a tombstone there is nothing to copy.
 func (w *world) backfill(ctx context.Context) error {
 	for _, key := range keys {
-		err := w.gateway.bucket.Backfill(ctx, key)
+		_, err := w.gateway.bucket.Backfill(ctx, mirror.Copy{Key: key})
 		for errors.Is(err, journal.ErrBusy) && !w.plan.ReadOnly {
 			if err := w.gateway.journal.Quiet(ctx); err != nil {
 				return err
 			}
-			err = w.gateway.bucket.Backfill(ctx, key)
+			_, err = w.gateway.bucket.Backfill(ctx, mirror.Copy{Key: key})
 		}
 		if err != nil && !errors.Is(err, journal.ErrBusy) {
 			return fmt.Errorf("backfill of %s: %w", key, err)
