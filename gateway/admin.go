@@ -12,13 +12,10 @@ import (
 	"sluice/gateway/migrate"
 )
 
-// adminSocket is the operator's way in, in the state directory.
-const adminSocket = "admin.sock"
-
 // listenAdmin opens the socket. What a dead gateway left there is in the way; a living
 // one would hold the directory's lock.
 func (g *Gateway) listenAdmin(ctx context.Context) (net.Listener, error) {
-	path := filepath.Join(g.config.StateDir, adminSocket)
+	path := filepath.Join(g.config.StateDir, admin.SocketName)
 	_ = os.Remove(path)
 	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
 	if err != nil {

@@ -6,23 +6,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"sluice/gateway/admin"
 )
 
 // Exit codes, beside 0 for success.
 const (
-	exitError         = 1
-	exitUsage         = 2
-	exitConfigInvalid = 7
-	exitUnreachable   = 8
-	exitInterrupted   = 130
+	exitError            = 1
+	exitUsage            = 2
+	exitRefused          = 3 // by a guard
+	exitDifferences      = 4
+	exitStoreUnreachable = 5
+	exitNotPermitted     = 6
+	exitConfigInvalid    = 7
+	exitUnreachable      = 8 // the gateway
+	exitWrongPhase       = 9
+	exitInterrupted      = 130
 )
 
-// exitError carries the exit code of a failure.
+// coded is an error that knows its exit code.
 type coded struct {
 	code int
 	err  error
@@ -31,31 +41,97 @@ type coded struct {
 func (c coded) Error() string { return c.err.Error() }
 func (c coded) Unwrap() error { return c.err }
 
+func usage(format string, args ...any) error {
+	return coded{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// program is what the commands have of the world; tests bring their own.
+type program struct {
+	stdout io.Writer // data
+	stderr io.Writer // talk
+	// pause waits, or ends early with the context's error.
+	pause func(context.Context, time.Duration) error
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:]))
+	p := program{os.Stdout, os.Stderr, func(ctx context.Context, d time.Duration) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(d):
+			return nil
+		}
+	}}
+	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
-func run(ctx context.Context, args []string) int {
+func (p program) run(ctx context.Context, args []string) int {
+	understood := false
 	root := &cobra.Command{
-		Use:           "sluice",
-		Short:         "Move an application from one object store to another with no downtime",
-		SilenceUsage:  true,
-		SilenceErrors: true,
+		Use:   "sluice",
+		Short: "Move an application from one object store to another with no downtime",
+		Long: `Move an application from one object store to another with no downtime.
+
+Data goes to stdout, talk to stderr. Exit codes: 0 ok, 1 error, 2 usage, 3 a guard
+refused, 4 differences found, 5 a store is unreachable, 6 not permitted, 7 configuration
+invalid, 8 the gateway is unreachable, 9 not in this phase, 130 interrupted.`,
+		SilenceUsage:     true,
+		SilenceErrors:    true,
+		PersistentPreRun: func(*cobra.Command, []string) { understood = true },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return coded{exitUsage, err} })
 	root.AddCommand(serveCommand(), demoCommand(), healthcheckCommand(), versionCommand())
+	root.AddCommand(statusCommand(p), verifyCommand(p), throttleCommand(p))
+	root.AddCommand(phaseCommands(p)...)
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return 0
+	if err != nil && !understood {
+		err = coded{exitUsage, err} // cobra does not tell its own errors from the commands'
 	}
-	fmt.Fprintln(os.Stderr, "sluice:", err)
-	var c coded
 	switch {
+	case err == nil:
+	case interrupted(ctx, err):
+		fmt.Fprintln(p.stderr, "sluice: interrupted")
+	default:
+		fmt.Fprintln(p.stderr, "sluice:", err)
+	}
+	return exitCode(ctx, err)
+}
+
+// interrupted tells whether the signal, and nothing else, is what went wrong.
+func interrupted(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, context.Canceled)
+}
+
+// exitCode is the one place that knows which failure has which code.
+func exitCode(ctx context.Context, err error) int {
+	var c coded
+	var a *admin.Error
+	switch {
+	case err == nil:
+		return 0
+	case interrupted(ctx, err):
+		return exitInterrupted
+	case errors.Is(err, fs.ErrPermission):
+		return exitNotPermitted
 	case errors.As(err, &c):
 		return c.code
+	case errors.Is(err, admin.ErrUnreachable):
+		return exitUnreachable
+	case errors.As(err, &a):
+		switch a.Kind {
+		case admin.Refused:
+			return exitRefused
+		case admin.WrongPhase:
+			return exitWrongPhase
+		case admin.Invalid:
+			return exitUsage
+		case admin.Unavailable:
+			return exitStoreUnreachable
+		}
 	case ctx.Err() != nil:
 		return exitInterrupted
 	}

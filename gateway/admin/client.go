@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -35,6 +36,13 @@ const (
 	Unavailable Kind = "unavailable" // a store can not be reached, or writes did not end in time
 	Failed      Kind = "failed"      // anything else
 )
+
+// SocketName is the admin socket's name in the state directory.
+const SocketName = "admin.sock"
+
+// ErrUnreachable says that the gateway was not reached, or went away before it
+// answered.
+var ErrUnreachable = errors.New("the gateway does not answer (is it running, with this configuration?)")
 
 // Client asks a running gateway.
 type Client struct{ http http.Client }
@@ -123,7 +131,7 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 	}
 	resp, err := c.http.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("the gateway does not answer (is it running, with this configuration?): %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	if resp.StatusCode < http.StatusMultipleChoices {
 		return resp, nil

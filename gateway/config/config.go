@@ -180,6 +180,22 @@ func Load(path string) (Config, error) {
 	return c, nil
 }
 
+// StateDir reads where the state is, and nothing else, from a file: who only asks a
+// running gateway has neither its environment nor its secrets.
+func StateDir(path string) (string, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("configuration: %w", err)
+	}
+	c := struct {
+		StateDir string `yaml:"state_dir"`
+	}{Default().StateDir}
+	if err := yaml.Unmarshal(raw, &c); err != nil {
+		return "", fmt.Errorf("%s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, true)))
+	}
+	return c.StateDir, nil
+}
+
 // Parse reads and checks a file's content. ${NAME} in a value stands for what
 // env answers.
 func Parse(raw []byte, env func(string) (string, bool)) (Config, error) {

@@ -10,7 +10,7 @@ import (
 	"sluice/gateway/mirror"
 )
 
-// Command is an operator's order to enter another phase.
+// Command is an operator's order, most often to enter another phase.
 type Command string
 
 // The commands.
@@ -20,6 +20,9 @@ const (
 	Switch   Command = "switch"   // mirroring → switched
 	Rollback Command = "rollback" // switched → mirroring
 	Complete Command = "complete" // switched → completed
+	// Pause and Resume stop the crawl and let it go on; the phase stays.
+	Pause  Command = "pause"
+	Resume Command = "resume"
 )
 
 // ErrWrongPhase says that the command leads out of another phase.

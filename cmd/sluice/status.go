@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"sluice/gateway/admin"
+	"sluice/gateway/migrate"
+)
+
+func statusCommand(p program) *cobra.Command {
+	var watch bool
+	cmd := &cobra.Command{
+		Use:   "status [BUCKET]",
+		Short: "Tell where the buckets are in their migration, and what runs",
+		Args:  cobra.MaximumNArgs(1),
+	}
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on telling until interrupted")
+	output := outputFlag(cmd)
+	return operator(cmd, func(ctx context.Context, gateway *admin.Client, args []string) error {
+		look := gateway.Buckets
+		if len(args) > 0 {
+			look = looker(gateway, args[0])
+		}
+		if watch && output.value == "table" {
+			return p.follow(ctx, p.stdout, look, func([]migrate.Status) (bool, error) { return false, nil })
+		}
+		for {
+			list, err := look(ctx)
+			if err != nil {
+				return err
+			}
+			if output.value == "json" {
+				err = printJSON(p.stdout, list)
+			} else {
+				err = printStatus(p.stdout, list)
+			}
+			if err != nil || !watch {
+				return err
+			}
+			if err := p.pause(ctx, lineEvery); err != nil {
+				return err
+			}
+		}
+	})
+}
