@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"time"
 
 	"sluice/gateway/admin"
 	"sluice/gateway/migrate"
@@ -25,29 +24,50 @@ func (g *Gateway) listenAdmin(ctx context.Context) (net.Listener, error) {
 }
 
 func (g *Gateway) control() admin.Control {
-	return admin.Control{Status: g.status, Command: g.changePhase}
+	return admin.Control{
+		Buckets: g.status, Command: g.command, Throttle: g.throttle,
+		Verify: func(ctx context.Context, bucket string) (*migrate.Verification, error) {
+			o, err := g.Operator(ctx, bucket)
+			if err != nil {
+				return nil, err
+			}
+			return o.Verify, nil
+		},
+	}
 }
 
-func (g *Gateway) status() []admin.Bucket {
-	list := []admin.Bucket{}
+func (g *Gateway) status() []migrate.Status {
+	list := []migrate.Status{}
 	for _, b := range g.buckets.all() {
-		list = append(list, admin.Bucket{Name: b.Name, Phase: b.Phase(), Pending: b.Pending()})
+		if b.operator != nil {
+			list = append(list, b.operator.Status())
+		} else {
+			list = append(list, migrate.Status{Bucket: b.Name, Old: b.Old().Name(), Phase: b.Phase(), Pending: b.Pending()})
+		}
 	}
 	return list
 }
 
-// changePhase runs an operator's command on a bucket.
-func (g *Gateway) changePhase(ctx context.Context, name string, c migrate.Command) error {
-	b, err := g.buckets.get(ctx, name)
+// command runs an operator's command on a bucket.
+func (g *Gateway) command(ctx context.Context, name string, c migrate.Command, order migrate.Order) (migrate.Report, error) {
+	o, err := g.Operator(ctx, name)
 	if err != nil {
-		return err
-	}
-	if b.New() == nil {
-		return fmt.Errorf("%s: %w: bucket %s has no new store", c, migrate.ErrWrongPhase, name)
+		return migrate.Report{}, err
 	}
 	life := g.buckets.lifeOf(name)
 	life.Lock()
 	defer life.Unlock()
-	m := &migrate.Migration{Bucket: b, State: g.state, Log: g.log, Hold: time.Duration(g.config.Migration.Hold)}
-	return m.Do(ctx, c)
+	return o.Command(ctx, c, order)
+}
+
+// Operator is who runs a bucket's migration.
+func (g *Gateway) Operator(ctx context.Context, name string) (*migrate.Operator, error) {
+	b, err := g.buckets.getOpen(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if b.operator == nil {
+		return nil, fmt.Errorf("%w: bucket %s has no new store", migrate.ErrWrongPhase, name)
+	}
+	return b.operator, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"sluice/gateway/migrate"
 	"sluice/gateway/mirror"
 	"sluice/gateway/s3api"
 )
@@ -21,7 +22,7 @@ const maxOpen = 10_000
 type bucketSet struct {
 	// find opens a bucket and adds it. One that is not configured, or that the
 	// primary does not hold, is backends.ErrNoBucket.
-	find func(ctx context.Context, name string) (*mirror.Bucket, error)
+	find func(ctx context.Context, name string) (*openBucket, error)
 
 	finding singleflight.Group
 	lives   [64]sync.Mutex // by a bucket's name; see lifeOf
@@ -33,19 +34,38 @@ type bucketSet struct {
 
 type openBucket struct {
 	*mirror.Bucket
-	stop context.CancelFunc // nil before Run
+	operator *migrate.Operator  // nil for a bucket with one store
+	stop     context.CancelFunc // nil before Run
+}
+
+// run does what a bucket does in the background.
+func (o *openBucket) run(ctx context.Context) {
+	var rooms sync.WaitGroup
+	rooms.Go(func() { o.Bucket.Run(ctx) })
+	if o.operator != nil {
+		rooms.Go(func() { o.operator.Run(ctx) })
+	}
+	rooms.Wait()
 }
 
 // get answers a bucket. One that is not configured, or does not exist, is
 // backends.ErrNoBucket.
 func (s *bucketSet) get(ctx context.Context, name string) (*mirror.Bucket, error) {
+	o, err := s.getOpen(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return o.Bucket, nil
+}
+
+func (s *bucketSet) getOpen(ctx context.Context, name string) (*openBucket, error) {
 	s.mu.Lock()
 	b := s.open[name]
 	full := len(s.open) >= maxOpen
 	s.mu.Unlock()
 	switch {
 	case b != nil:
-		return b.Bucket, nil
+		return b, nil
 	case full:
 		return nil, s3api.ErrorFor("SlowDown", "Too many buckets are in use.")
 	}
@@ -56,16 +76,16 @@ func (s *bucketSet) get(ctx context.Context, name string) (*mirror.Bucket, error
 	if err != nil {
 		return nil, err
 	}
-	return found.(*mirror.Bucket), nil
+	return found.(*openBucket), nil
 }
 
 // all answers the open buckets by name.
-func (s *bucketSet) all() []*mirror.Bucket {
+func (s *bucketSet) all() []*openBucket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := make([]*mirror.Bucket, 0, len(s.open))
+	list := make([]*openBucket, 0, len(s.open))
 	for _, name := range slices.Sorted(maps.Keys(s.open)) {
-		list = append(list, s.open[name].Bucket)
+		list = append(list, s.open[name])
 	}
 	return list
 }
@@ -77,11 +97,10 @@ func (s *bucketSet) lifeOf(name string) *sync.Mutex {
 }
 
 // add opens a bucket to clients.
-func (s *bucketSet) add(b *mirror.Bucket) {
+func (s *bucketSet) add(o *openBucket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := &openBucket{Bucket: b}
-	s.open[b.Name] = o
+	s.open[o.Name] = o
 	if s.ctx != nil {
 		s.start(o)
 	}
@@ -91,7 +110,7 @@ func (s *bucketSet) add(b *mirror.Bucket) {
 func (s *bucketSet) start(o *openBucket) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	o.stop = cancel
-	s.running.Go(func() { o.Run(ctx) })
+	s.running.Go(func() { o.run(ctx) })
 }
 
 // forget closes a bucket of the wildcard: it is looked for anew when it is next

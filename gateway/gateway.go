@@ -19,6 +19,7 @@ import (
 	"sluice/gateway/config"
 	"sluice/gateway/journal"
 	"sluice/gateway/migrate"
+	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
 	"sluice/gateway/s3api"
 	"sluice/gateway/sigv4"
@@ -38,8 +39,9 @@ type Gateway struct {
 	journal     *journal.Journal
 	cache       *cache.Cache
 	repairer    *migrate.Repairer
-	requests    chan struct{} // a slot for each request in flight
-	forms       chan struct{} // a slot for each form whose file is taken in
+	throttle    *throttle.Throttle // of background work
+	requests    chan struct{}      // a slot for each request in flight
+	forms       chan struct{}      // a slot for each form whose file is taken in
 	cors        *corsAnswers
 }
 
@@ -49,6 +51,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	var rooms sync.WaitGroup
 	rooms.Go(func() { g.repairer.Run(ctx) })
 	rooms.Go(func() { g.buckets.run(ctx) })
+	rooms.Go(func() { g.throttle.Run(ctx) })
 	rooms.Wait()
 	return g.journal.Close()
 }

@@ -19,6 +19,7 @@ import (
 	"sluice/gateway/config"
 	"sluice/gateway/journal"
 	"sluice/gateway/migrate"
+	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
 	"sluice/gateway/sigv4"
 )
@@ -40,9 +41,13 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	memory := cache.New(cache.Options{
 		MaxBytes: int64(c.Cache.Memory), MaxObject: int64(c.Cache.MaxObjectSize), TTL: time.Duration(c.Cache.TTL),
 	})
+	slow, err := throttle.New(c.Migration.Backfill.Limits())
+	if err != nil {
+		return nil, errors.Join(err, records.Close())
+	}
 	m := c.Migration.Mirror
 	g := &Gateway{
-		log: log, cache: memory, config: c, state: state,
+		log: log, throttle: slow, cache: memory, config: c, state: state,
 		requests: make(chan struct{}, c.Limits.Requests), forms: make(chan struct{}, formSlots), cors: newCORSAnswers(),
 		buckets: bucketSet{open: make(map[string]*openBucket)},
 		journal: journal.New(records, journal.Options{
@@ -56,10 +61,15 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	}
 	g.repairer = &migrate.Repairer{
 		Journal: g.journal, Bucket: g.bucketToRepair, Log: log,
-		Workers: c.Migration.Backfill.Workers, Timeout: time.Hour,
+		Workers: repairWorkers, Timeout: time.Hour,
 	}
 	return g, nil
 }
+
+const (
+	repairWorkers = 8 // repairs under way at once
+	lazyWorkers   = 8 // copies under way at once that a bucket's reads asked for
+)
 
 // identify sets up who may sign requests and what for.
 func (g *Gateway) identify() {
@@ -165,16 +175,15 @@ func (g *Gateway) profile(ctx context.Context, name string, bucket *s3.Store) ba
 	return p
 }
 
-// openBucket finds out where a bucket is in its migration. A bucket seen for the
-// first time with two stores starts mirroring: new must be proven empty, or every
-// key counts as dirty and is read from old alone (R11).
-func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) (*mirror.Bucket, error) {
+// openBucket finds out where a bucket is in its migration. One that is seen for the first
+// time has not begun with it.
+func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) (*openBucket, error) {
 	m := g.config.Migration.Mirror
 	old := g.bucket(b.Old, name)
 	o := mirror.Options{
 		SyncTimeout: time.Duration(m.SyncTimeout), StoreTimeout: time.Duration(m.StoreTimeout),
 		FailOnSecondary: m.OnSecondaryError == "fail", ReadPrimary: m.Reads == "primary",
-		CopyWorkers: g.config.Migration.Backfill.Workers, UploadKeys: g.uploadKeys,
+		CopyWorkers: lazyWorkers, UploadKeys: g.uploadKeys,
 		Versioned: versioned(ctx, old),
 	}
 	phase, known := g.state.Phase(name)
@@ -183,30 +192,46 @@ func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) 
 			return nil, fmt.Errorf("it is %s by the state directory, but the configuration gives it no new store: "+
 				"put the store back", phase.Name)
 		}
-		return mirror.New(name, g.mirrored(ctx, b.Old, old), nil, mirror.Phase{Name: mirror.Passthrough}, g.journal, g.cache, g.log, o), nil
+		only := mirror.New(name, g.mirrored(ctx, b.Old, old), nil, mirror.Phase{Name: mirror.Passthrough}, g.journal, g.cache, g.log, o)
+		return &openBucket{Bucket: only}, nil
 	}
 	new := g.bucket(b.New, name)
 	if !known {
-		// Nothing was acknowledged on a bucket without a record, so an empty
-		// new store proves that whatever it holds later came through here.
-		empty, err := migrate.Empty(ctx, new)
-		if err != nil {
+		var err error
+		if phase, err = g.firstPhase(ctx, name, new); err != nil {
 			return nil, err
 		}
-		phase = mirror.Phase{Name: mirror.Mirroring, Epoch: 1, Baseline: empty}
-	}
-	if !phase.Baseline {
-		g.log.Warn("the new store was not empty when mirroring started: reads ask the old store alone",
-			"bucket", name, "store", new.Name())
 	}
 	bucket := mirror.New(name, g.mirrored(ctx, b.Old, old), g.mirrored(ctx, b.New, new), phase, g.journal, g.cache, g.log, o)
 	if err := migrate.CheckMarkers(ctx, bucket, g.state.ID(), known); err != nil {
 		return nil, err
 	}
-	if known {
-		return bucket, nil
+	if !known {
+		if err := errors.Join(migrate.ForgetRecords(g.config.StateDir, name), g.state.SetPhase(name, phase)); err != nil {
+			return nil, err
+		}
 	}
-	return bucket, g.state.SetPhase(name, phase)
+	operator, err := migrate.NewOperator(
+		&migrate.Migration{Bucket: bucket, State: g.state, Log: g.log, Hold: time.Duration(g.config.Migration.Hold)},
+		g.throttle, g.config.Migration.Backfill.Order, g.config.StateDir,
+	)
+	return &openBucket{Bucket: bucket, operator: operator}, err
+}
+
+// firstPhase is where a bucket begins that there is no record of: before its migration;
+// or, under a wildcard whose migration was started, in it.
+func (g *Gateway) firstPhase(ctx context.Context, name string, new *s3.Store) (mirror.Phase, error) {
+	phase := mirror.Phase{Name: mirror.Passthrough, Epoch: 1}
+	_, named := g.config.Buckets[name]
+	any, started := g.state.Phase(config.Wildcard)
+	if named || !started || any.Name != mirror.Mirroring {
+		return phase, nil
+	}
+	// Nothing was acknowledged on a bucket without a record, so an empty new store
+	// proves that whatever it holds later came through here.
+	empty, err := migrate.Empty(ctx, new)
+	phase.Name, phase.Baseline = mirror.Mirroring, empty
+	return phase, err
 }
 
 // mirrored is a configured store's bucket as a mirror takes it.

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"sluice/gateway/admin"
 )
 
 // drainTimeout is how long uploads in flight may go on after the end was asked
@@ -30,7 +32,10 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}
-	operators := &http.Server{Handler: g.control().Handler(), ReadHeaderTimeout: 30 * time.Second, ErrorLog: server.ErrorLog}
+	operators := &http.Server{
+		Handler: g.control().Handler(), ConnContext: admin.WithPeer,
+		ReadHeaderTimeout: 30 * time.Second, ErrorLog: server.ErrorLog,
+	}
 	var serving sync.WaitGroup
 	failed := make(chan error, len(listeners)+1)
 	socket, err := g.listenAdmin(ctx)

@@ -83,7 +83,7 @@ func (g *Gateway) createOnStores(
 
 // findBucket opens a bucket that is not open: one of the wildcard that was not used
 // yet, or one with a name whose stores were not there.
-func (g *Gateway) findBucket(ctx context.Context, name string) (*mirror.Bucket, error) {
+func (g *Gateway) findBucket(ctx context.Context, name string) (*openBucket, error) {
 	mapping, named := g.config.Buckets[name]
 	if any, ok := g.config.Buckets[config.Wildcard]; !named && ok {
 		mapping = any

@@ -92,7 +92,7 @@ media: mirroring, 2 writes pending; verify list running, 0 of 0 objects, 0 B of 
 the verification was stopped; the next one goes on with it
 sluice: interrupted
 `)
-	if want := []string{verifyMedia + ` {"level":"list","sample":0}`, stopMedia + " null"}; !slices.Equal(o.requests, want) {
+	if want := []string{verifyMedia + ` {"level":"list","sample":0}`, stopMedia + " "}; !slices.Equal(o.requests, want) {
 		t.Errorf("asked %q, not %q", o.requests, want)
 	}
 }

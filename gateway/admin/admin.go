@@ -1,67 +1,163 @@
 // Package admin is the operator's way in: a small HTTP API, never on a listener that
-// clients reach.
+// clients reach, and the client of it.
 package admin
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 
 	"sluice/backends"
 	"sluice/gateway/migrate"
+	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
 )
 
-// Bucket is a bucket's state as operators see it.
-type Bucket struct {
-	Name string `json:"bucket"`
-	mirror.Phase
-	Pending int `json:"pending"` // writes that are open or wait for the repairer
-}
-
 // Control is what the API reaches.
 type Control struct {
-	Status  func() []Bucket
-	Command func(ctx context.Context, bucket string, c migrate.Command) error
+	Buckets  func() []migrate.Status
+	Command  func(ctx context.Context, bucket string, c migrate.Command, o migrate.Order) (migrate.Report, error)
+	Verify   func(ctx context.Context, bucket string) (*migrate.Verification, error)
+	Throttle *throttle.Throttle
 }
 
 // Handler serves
 //
-//	GET  /v1/buckets                    every open bucket's state
-//	POST /v1/buckets/{bucket}/{command} a migrate.Command; 204, or what is in its way
+//	GET    /v1/buckets                           every open bucket's migrate.Status
+//	POST   /v1/buckets/{bucket}/{command}        a migrate.Command with a migrate.Order; a migrate.Report
+//	POST   /v1/buckets/{bucket}/verify           a migrate.VerifyOrder; 202
+//	DELETE /v1/buckets/{bucket}/verify           204
+//	GET    /v1/buckets/{bucket}/verify/findings  lines as Client.Findings says
+//	GET    /v1/throttle                          a ThrottleStatus
+//	PUT    /v1/throttle                          throttle.Limits; a ThrottleStatus
+//
+// Failures are an Error.
 func (c Control) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/buckets", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, c.Status())
+	handle := func(pattern string, h func(w http.ResponseWriter, r *http.Request) error) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := h(w, r); err != nil {
+				refuse(w, err)
+			}
+		})
+	}
+	handle("GET /v1/buckets", func(w http.ResponseWriter, _ *http.Request) error {
+		return answer(w, http.StatusOK, c.Buckets())
 	})
-	mux.HandleFunc("POST /v1/buckets/{bucket}/{command}", func(w http.ResponseWriter, r *http.Request) {
-		err := c.Command(r.Context(), r.PathValue("bucket"), migrate.Command(r.PathValue("command")))
-		if err != nil {
-			answer(w, statusOf(err), map[string]string{"error": err.Error()})
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
-	})
+	handle("POST /v1/buckets/{bucket}/{command}", c.command)
+	handle("POST /v1/buckets/{bucket}/verify", c.verify)
+	handle("DELETE /v1/buckets/{bucket}/verify", c.stopVerify)
+	handle("GET /v1/buckets/{bucket}/verify/findings", c.findings)
+	handle("GET /v1/throttle", func(w http.ResponseWriter, _ *http.Request) error { return c.throttled(w) })
+	handle("PUT /v1/throttle", c.setThrottle)
 	return mux
 }
 
-// statusOf tells refusals from failures.
-func statusOf(err error) int {
-	var pending *mirror.PendingError
-	switch {
-	case errors.Is(err, backends.ErrNoBucket):
-		return http.StatusNotFound
-	case errors.Is(err, migrate.ErrWrongPhase), errors.Is(err, migrate.ErrGuard), errors.As(err, &pending):
-		return http.StatusConflict
-	case errors.Is(err, context.DeadlineExceeded):
-		return http.StatusServiceUnavailable
+func (c Control) command(w http.ResponseWriter, r *http.Request) error {
+	var o migrate.Order
+	if err := decode(r, &o); err != nil {
+		return err
 	}
-	return http.StatusInternalServerError
+	o.By = who(r.Context())
+	report, err := c.Command(r.Context(), r.PathValue("bucket"), migrate.Command(r.PathValue("command")), o)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, report)
 }
 
-func answer(w http.ResponseWriter, status int, document any) {
+func (c Control) verify(w http.ResponseWriter, r *http.Request) error {
+	var o migrate.VerifyOrder
+	if err := decode(r, &o); err != nil {
+		return err
+	}
+	v, err := c.Verify(r.Context(), r.PathValue("bucket"))
+	if err == nil {
+		err = v.Begin(o)
+	}
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusAccepted)
+	return nil
+}
+
+func (c Control) stopVerify(w http.ResponseWriter, r *http.Request) error {
+	v, err := c.Verify(r.Context(), r.PathValue("bucket"))
+	if err == nil {
+		err = v.Stop()
+	}
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (c Control) findings(w http.ResponseWriter, r *http.Request) error {
+	v, err := c.Verify(r.Context(), r.PathValue("bucket"))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	return v.Findings(w)
+}
+
+func (c Control) setThrottle(w http.ResponseWriter, r *http.Request) error {
+	var l throttle.Limits
+	if err := decode(r, &l); err != nil {
+		return err
+	}
+	if err := c.Throttle.Set(l); err != nil {
+		return fmt.Errorf("%w: %w", migrate.ErrInvalid, err)
+	}
+	return c.throttled(w)
+}
+
+func (c Control) throttled(w http.ResponseWriter) error {
+	reason, workers := c.Throttle.Status()
+	return answer(w, http.StatusOK, ThrottleStatus{Limits: c.Throttle.Limits(), Reason: reason, Workers: workers})
+}
+
+// decode reads a document; an empty body is an empty one.
+func decode(r *http.Request, document any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(document); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: %w", migrate.ErrInvalid, err)
+	}
+	return nil
+}
+
+// refuse answers a failure.
+func refuse(w http.ResponseWriter, err error) {
+	e := Error{Kind: Failed, Message: err.Error()}
+	status := http.StatusInternalServerError
+	var pending *mirror.PendingError
+	var refused *migrate.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		e.Kind, e.Report, status = Refused, &refused.Report, http.StatusConflict
+	case errors.Is(err, migrate.ErrGuard), errors.As(err, &pending):
+		e.Kind, status = Refused, http.StatusConflict
+	case errors.Is(err, migrate.ErrWrongPhase):
+		e.Kind, status = WrongPhase, http.StatusConflict
+	case errors.Is(err, backends.ErrNoBucket):
+		e.Kind, status = NoBucket, http.StatusNotFound
+	case errors.Is(err, migrate.ErrInvalid):
+		e.Kind, status = Invalid, http.StatusBadRequest
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, backends.ErrUnavailable):
+		e.Kind, status = Unavailable, http.StatusServiceUnavailable
+	}
+	_ = answer(w, status, e) // the client is gone, or not
+}
+
+func answer(w http.ResponseWriter, status int, document any) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(document) // the client is gone, or not
+	_ = json.NewEncoder(w).Encode(document) // as above
+	return nil
 }

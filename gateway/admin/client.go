@@ -60,13 +60,17 @@ func NewClient(socket string) *Client {
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Buckets tells of every open bucket.
-func (c *Client) Buckets(ctx context.Context) (list []migrate.Status, err error) {
-	return list, c.do(ctx, http.MethodGet, "/v1/buckets", nil, &list)
+func (c *Client) Buckets(ctx context.Context) ([]migrate.Status, error) {
+	var list []migrate.Status
+	err := c.do(ctx, http.MethodGet, "/v1/buckets", nil, &list)
+	return list, err
 }
 
 // Command runs a command on a bucket. A refusal is an *Error with the guards in it.
-func (c *Client) Command(ctx context.Context, bucket string, command migrate.Command, o migrate.Order) (r migrate.Report, err error) {
-	return r, c.do(ctx, http.MethodPost, "/v1/buckets/"+url.PathEscape(bucket)+"/"+string(command), o, &r)
+func (c *Client) Command(ctx context.Context, bucket string, command migrate.Command, o migrate.Order) (migrate.Report, error) {
+	var r migrate.Report
+	err := c.do(ctx, http.MethodPost, "/v1/buckets/"+url.PathEscape(bucket)+"/"+string(command), o, &r)
+	return r, err
 }
 
 // Verify begins a verification, or goes on with one; Status tells how far it is.
@@ -92,13 +96,17 @@ func (c *Client) Findings(ctx context.Context, bucket string) (io.ReadCloser, er
 
 // Throttle is what background work is allowed, and what holds it back now ("" if
 // nothing does).
-func (c *Client) Throttle(ctx context.Context) (t ThrottleStatus, err error) {
-	return t, c.do(ctx, http.MethodGet, "/v1/throttle", nil, &t)
+func (c *Client) Throttle(ctx context.Context) (ThrottleStatus, error) {
+	var t ThrottleStatus
+	err := c.do(ctx, http.MethodGet, "/v1/throttle", nil, &t)
+	return t, err
 }
 
 // SetThrottle allows something else, until the gateway is started again.
-func (c *Client) SetThrottle(ctx context.Context, l throttle.Limits) (t ThrottleStatus, err error) {
-	return t, c.do(ctx, http.MethodPut, "/v1/throttle", l, &t)
+func (c *Client) SetThrottle(ctx context.Context, l throttle.Limits) (ThrottleStatus, error) {
+	var t ThrottleStatus
+	err := c.do(ctx, http.MethodPut, "/v1/throttle", l, &t)
+	return t, err
 }
 
 // ThrottleStatus is the answer to Throttle.
@@ -121,11 +129,15 @@ func (c *Client) do(ctx context.Context, method, path string, body, answer any) 
 }
 
 func (c *Client) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
+	var document io.Reader = http.NoBody
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		document = bytes.NewReader(raw)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://gateway"+path, bytes.NewReader(raw))
+	r, err := http.NewRequestWithContext(ctx, method, "http://gateway"+path, document)
 	if err != nil {
 		return nil, err
 	}

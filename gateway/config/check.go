@@ -91,6 +91,7 @@ func (c *Config) check() error {
 	if c.Migration.Hold <= 0 {
 		bad("migration.hold", "must be above 0")
 	}
+	c.Migration.Backfill.check("migration.backfill", bad)
 	if c.Limits.Requests < 1 || c.Limits.ClientTimeout <= 0 {
 		bad("limits", "requests and client_timeout must be above 0")
 	}
@@ -109,6 +110,28 @@ func (c *Config) checkStore(path string, s Store, bad func(path, format string, 
 	}
 	if !slices.Contains([]string{"", "path", "virtual"}, s.Addressing) {
 		bad(path+".addressing", "%q is not one of path, virtual", s.Addressing)
+	}
+}
+
+func (b Backfill) check(path string, bad func(path, format string, args ...any)) {
+	b.Limits().Check(func(setting, format string, args ...any) {
+		place := path + ".throttle."
+		if setting == "workers" {
+			place = path + "."
+		}
+		bad(place+setting, format, args...)
+	})
+	rules := make(map[string]int, len(b.Order))
+	for i, r := range b.Order {
+		place := fmt.Sprintf("%s.order[%d]", path, i)
+		if first, twice := rules[r.Prefix]; twice {
+			bad(place+".prefix", "%q has a rule already: order[%d]", r.Prefix, first)
+		} else {
+			rules[r.Prefix] = i
+		}
+		if !slices.Contains([]Mode{Copy, Lazy, Skip}, r.Mode) {
+			bad(place+".mode", "%q is not one of copy, lazy, skip", r.Mode)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"regexp"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"sluice/gateway/migrate/throttle"
 )
 
 // Config is the file. Every field's yaml name is its path in the file.
@@ -129,8 +132,52 @@ type Mirror struct {
 
 // Backfill holds the settings of copying old to new.
 type Backfill struct {
-	Workers int `yaml:"workers"`
+	Workers  int      `yaml:"workers"` // copies at once
+	Throttle Throttle `yaml:"throttle"`
+	// Order says what comes first and what is left out. Keys without a rule are
+	// copied, after those that have one.
+	Order []Rule `yaml:"order"`
 }
+
+// Throttle says what copying is allowed; what is left out is not limited. It can be
+// changed at run time.
+type Throttle struct {
+	Bandwidth   Size     `yaml:"bandwidth"`       // a second
+	Requests    float64  `yaml:"requests"`        // to the stores, a second
+	OldLatency  Duration `yaml:"old_latency_p95"` // of a store's answers, clients' too
+	NewLatency  Duration `yaml:"new_latency_p95"`
+	ErrorRate   float64  `yaml:"error_rate"`   // percent of the stores' answers
+	LoadAverage float64  `yaml:"load_average"` // of this machine, one minute
+	Windows     []string `yaml:"windows"`      // "22:00-06:00", local time
+	PauseFile   string   `yaml:"pause_file"`   // work rests while it exists
+}
+
+// Limits are the settings as the throttle takes them.
+func (b Backfill) Limits() throttle.Limits {
+	t := b.Throttle
+	return throttle.Limits{
+		Bandwidth: int64(t.Bandwidth), Requests: t.Requests, Workers: b.Workers,
+		OldLatency: time.Duration(t.OldLatency), NewLatency: time.Duration(t.NewLatency),
+		ErrorRate: t.ErrorRate, LoadAverage: t.LoadAverage,
+		Windows: t.Windows, PauseFile: t.PauseFile,
+	}
+}
+
+// Rule says what becomes of the keys with a prefix.
+type Rule struct {
+	Prefix string `yaml:"prefix"` // "" is every key
+	Mode   Mode   `yaml:"mode"`   // copy by default
+}
+
+// Mode is how keys come to the new store.
+type Mode string
+
+// The modes.
+const (
+	Copy Mode = "copy" // the crawl copies them
+	Lazy Mode = "lazy" // a read copies what it asks for
+	Skip Mode = "skip" // they are not copied at all
+)
 
 // Limits bound what clients may use; beyond them they are answered SlowDown.
 type Limits struct {
@@ -160,7 +207,7 @@ func Default() Config {
 				Quarantine: Duration(time.Minute), OnSecondaryError: "queue", Reads: "new",
 				MaxPending: 200_000,
 			},
-			Backfill: Backfill{Workers: 8},
+			Backfill: Backfill{Workers: throttle.DefaultWorkers},
 		},
 		Limits: Limits{Requests: 4096, ClientTimeout: Duration(time.Minute)},
 		Log:    Log{Format: "text", Level: "info"},
@@ -205,6 +252,11 @@ func Parse(raw []byte, env func(string) (string, bool)) (Config, error) {
 	}
 	if err := c.resolve(env); err != nil {
 		return Config{}, err
+	}
+	b := &c.Migration.Backfill
+	b.Workers = cmp.Or(b.Workers, throttle.DefaultWorkers)
+	for i, r := range b.Order {
+		b.Order[i].Mode = cmp.Or(r.Mode, Copy)
 	}
 	return c, c.check()
 }

@@ -3,9 +3,13 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/gateway/migrate/throttle"
 )
 
 const valid = `
@@ -17,7 +21,11 @@ stores:
 buckets: { media: { old: a, new: b } }
 credentials: [ { access_key_id: c, secret_access_key: s, buckets: [media] } ]
 cache: { memory: 64MiB, max_object_size: 1.5MB }
-migration: { mirror: { sync_timeout: 500ms } }
+migration:
+  mirror: { sync_timeout: 500ms }
+  backfill:
+    throttle: { bandwidth: 10MiB, requests: 50, old_latency_p95: 500ms, new_latency_p95: 1s, error_rate: 0.5, load_average: 4, windows: ["22:00-06:00"], pause_file: /run/pause }
+    order: [ { prefix: media/ }, { prefix: cache/, mode: lazy }, { prefix: "", mode: skip } ]
 `
 
 func parse(t *testing.T, text string) (Config, error) {
@@ -51,6 +59,30 @@ func TestValidFile(t *testing.T) {
 	}
 }
 
+func TestBackfill(t *testing.T) {
+	c, err := parse(t, valid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := c.Migration.Backfill
+	want := throttle.Limits{
+		Bandwidth: 10 << 20, Requests: 50, Workers: 32, OldLatency: time.Second / 2, NewLatency: time.Second,
+		ErrorRate: 0.5, LoadAverage: 4, Windows: []string{"22:00-06:00"}, PauseFile: "/run/pause",
+	}
+	if got := b.Limits(); !reflect.DeepEqual(got, want) {
+		t.Errorf("limits %+v, want %+v", got, want)
+	}
+	if want := []Rule{{"media/", Copy}, {"cache/", Lazy}, {"", Skip}}; !slices.Equal(b.Order, want) {
+		t.Errorf("order %v, want %v", b.Order, want)
+	}
+	for text, workers := range map[string]int{"workers: 5": 5, "workers: 0": 32, "workers:": 32} {
+		c, err := parse(t, strings.Replace(valid, "backfill:", "backfill:\n    "+text, 1))
+		if err != nil || c.Migration.Backfill.Workers != workers {
+			t.Errorf("%s: %d workers, %v", text, c.Migration.Backfill.Workers, err)
+		}
+	}
+}
+
 // TestMistakesAreNamed: every mistake is answered with its place in the file.
 func TestMistakesAreNamed(t *testing.T) {
 	for _, c := range []struct{ change, to, want string }{
@@ -66,10 +98,22 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"buckets: { media:", `buckets: { "*":`, "stores.a.bucket is \"old\", but \"*\" stands for many buckets"},
 		{"{ old: a, new: b }", "{ old: a, new: b, anonymous: write }", "buckets.media.anonymous"},
 		{"access_key_id: c, ", "", "credentials[0]"},
-		{"{ mirror: {", "{ mirror: { on_secondary_error: retry,", "is not one of queue, fail"},
+		{"mirror: {", "mirror: { on_secondary_error: retry,", "is not one of queue, fail"},
 		{"state_dir: /tmp/state", `state_dir: ""`, "state_dir: is required"},
 		{"SECRETFILE", "/does/not/exist", "secret_access_key_file"},
 		{`listen: { http: "127.0.0.1:9000" }`, `listen: { https: ":443" }`, "listen.https: needs tls.mode"},
+		{"backfill:", "backfill:\n    workers: -1", "migration.backfill.workers: -1 is negative"},
+		{"10MiB", "-10MiB", "is not a size"},
+		{"requests: 50", "requests: -50", "migration.backfill.throttle.requests: -50 is not"},
+		{"requests: 50", "requests: .nan", "migration.backfill.throttle.requests: NaN is not"},
+		{"old_latency_p95: 500ms", "old_latency_p95: -500ms", "migration.backfill.throttle.old_latency_p95: -500ms is less than 1ms"},
+		{"new_latency_p95: 1s", "new_latency_p95: -1s", "migration.backfill.throttle.new_latency_p95"},
+		{"error_rate: 0.5", "error_rate: 150", "migration.backfill.throttle.error_rate"},
+		{"load_average: 4", "load_average: -4", "migration.backfill.throttle.load_average"},
+		{"22:00-06:00", "22-06", `migration.backfill.throttle.windows[0]: "22-06" is not a window`},
+		{"pause_file", "pausefile", `did you mean "pause_file"?`},
+		{"mode: lazy", "mode: later", `migration.backfill.order[1].mode: "later" is not one of copy, lazy, skip`},
+		{"prefix: cache/", "prefix: media/", `migration.backfill.order[1].prefix: "media/" has a rule already: order[0]`},
 		{"stores:", "stores", ""},
 	} {
 		_, err := parse(t, strings.Replace(valid, c.change, c.to, 1))

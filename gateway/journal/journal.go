@@ -260,16 +260,26 @@ func (j *Journal) Open() int { return int(j.live.Load() - j.pending.Load() - j.k
 func (j *Journal) Pending() int { return int(j.pending.Load()) }
 
 // PendingIn counts a bucket's intents that are open or wait for the repairer.
-func (j *Journal) PendingIn(bucket string) (n int) {
+func (j *Journal) PendingIn(bucket string) int {
+	return j.countIn(bucket, func(in *Intent) bool { return in.state != kept })
+}
+
+// UnsettledIn counts a bucket's intents that wait for the repairer.
+func (j *Journal) UnsettledIn(bucket string) int {
+	return j.countIn(bucket, func(in *Intent) bool { return in.state == pending })
+}
+
+func (j *Journal) countIn(bucket string, which func(*Intent) bool) (n int) {
 	for i := range j.shards {
 		s := &j.shards[i]
 		s.mu.Lock()
 		for k, ks := range s.keys {
-			if k.Bucket == bucket {
-				for _, in := range ks.intents {
-					if in.state != kept {
-						n++
-					}
+			if k.Bucket != bucket {
+				continue
+			}
+			for _, in := range ks.intents {
+				if which(in) {
+					n++
 				}
 			}
 		}

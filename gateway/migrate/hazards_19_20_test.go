@@ -46,7 +46,7 @@ func TestHazard19HalfFailedChange(t *testing.T) {
 			hazard(t, func(t *testing.T, r *rig) {
 				m, dir := r.operator()
 				r.mustPut("k", "one")
-				next, err := c.command.Next(r.bucket.Phase(), false, false)
+				next, err := c.command.Next(r.bucket.Phase(), migrate.Seen{})
 				r.ok(err)
 				r.ok(m.State.SetPhase("b", next))
 				r.log = r.log.Crash()
@@ -269,10 +269,16 @@ func TestHazard20PrematureDone(t *testing.T) {
 			if err := m.Do(t.Context(), migrate.Complete); !errors.As(err, &pending) {
 				t.Errorf("complete: %v", err)
 			}
-			if err := m.Backfilled(t.Context()); !errors.As(err, &pending) {
+		}, complete)
+		hazard(t, func(t *testing.T, r *rig) {
+			m, _ := r.operator()
+			refuse(r.old, "PutObject", backends.ErrDenied)
+			r.mustPut("k", "one")
+			var pending *mirror.PendingError
+			if err := m.Crawled(t.Context(), true, true); !errors.As(err, &pending) {
 				t.Errorf("backfilled: %v", err)
 			}
-		}, complete)
+		}, switched)
 	})
 	// Without the guard of Next objects that only old has are gone.
 	t.Run("backfill not complete", func(t *testing.T) {

@@ -20,7 +20,9 @@ const (
 	Switch   Command = "switch"   // mirroring → switched
 	Rollback Command = "rollback" // switched → mirroring
 	Complete Command = "complete" // switched → completed
-	// Pause and Resume stop the crawl and let it go on; the phase stays.
+
+	// Pause and Resume stop and go on with the crawl; the phase stays. Resume of a
+	// crawl that is finished begins another.
 	Pause  Command = "pause"
 	Resume Command = "resume"
 )
@@ -31,9 +33,17 @@ var ErrWrongPhase = errors.New("not in this phase")
 // ErrGuard says that the command would put data at risk.
 var ErrGuard = errors.New("refused")
 
-// Next is the phase that a command leads to. empty tells of Start whether the new
-// store was proven empty (R11).
-func (c Command) Next(p mirror.Phase, readOnly, empty bool) (mirror.Phase, error) {
+// Seen is what a command must know of the stores.
+type Seen struct {
+	ReadOnly bool // old is
+	Empty    bool // new is proven to be, before Start (R11)
+	// GivenUp: what old alone still holds may go with it (Skip).
+	GivenUp bool
+}
+
+// Next is the phase that a command leads to. It refuses what would lose data, whatever
+// an operator says.
+func (c Command) Next(p mirror.Phase, seen Seen) (mirror.Phase, error) {
 	guard := func(format string, args ...any) (mirror.Phase, error) {
 		return p, fmt.Errorf("%s: %w: %s", c, ErrGuard, fmt.Sprintf(format, args...))
 	}
@@ -41,7 +51,7 @@ func (c Command) Next(p mirror.Phase, readOnly, empty bool) (mirror.Phase, error
 	n.Epoch++
 	switch {
 	case c == Start && p.Name == mirror.Passthrough:
-		n.Name, n.Baseline, n.Backfilled = mirror.Mirroring, empty, false
+		n.Name, n.Baseline, n.Backfilled = mirror.Mirroring, seen.Empty, false
 	case c == Cancel && p.Name == mirror.Mirroring:
 		n.Name, n.Baseline, n.Backfilled = mirror.Passthrough, false, false
 	case c == Switch && p.Name == mirror.Mirroring:
@@ -50,12 +60,12 @@ func (c Command) Next(p mirror.Phase, readOnly, empty bool) (mirror.Phase, error
 		}
 		n.Name = mirror.Switched
 	case c == Rollback && p.Name == mirror.Switched:
-		if readOnly {
+		if seen.ReadOnly {
 			return guard("the old store is read-only: it lacks what was written since the switch")
 		}
 		n.Name = mirror.Mirroring
 	case c == Complete && p.Name == mirror.Switched:
-		if !p.Backfilled {
+		if !p.Backfilled && !seen.GivenUp {
 			return guard("the backfill is not complete: the old store may hold the only copy of some objects")
 		}
 		n.Name = mirror.Completed
@@ -75,27 +85,40 @@ type Migration struct {
 	Hold time.Duration
 }
 
-// Do runs a command.
-func (m *Migration) Do(ctx context.Context, c Command) error {
-	empty := false
+// Do changes the phase by a command, if that loses nothing.
+func (m *Migration) Do(ctx context.Context, c Command) error { return m.do(ctx, c, false) }
+
+func (m *Migration) do(ctx context.Context, c Command, givenUp bool) error {
+	seen := Seen{ReadOnly: m.Bucket.Old().ReadOnly, GivenUp: givenUp}
 	if c == Start && m.Bucket.Phase().Name == mirror.Passthrough {
 		var err error // nothing of ours writes to new in this phase
-		if empty, err = Empty(ctx, m.Bucket.New()); err != nil {
+		if seen.Empty, err = Empty(ctx, m.Bucket.New()); err != nil {
 			return err
 		}
 	}
-	return m.change(ctx, func(p mirror.Phase) (mirror.Phase, error) {
-		return c.Next(p, m.Bucket.Old().ReadOnly, empty)
-	})
+	return m.change(ctx, func(p mirror.Phase) (mirror.Phase, error) { return c.Next(p, seen) })
 }
 
-// Backfilled records that new holds every object: reads no longer fall back to old,
-// and Complete is allowed. The caller has proven it, with nothing pending.
-func (m *Migration) Backfilled(ctx context.Context) error {
-	return m.change(ctx, func(p mirror.Phase) (mirror.Phase, error) {
-		p.Epoch++
-		p.Backfilled = true
+// Crawled records what a whole crawl has shown, with nothing pending: with baseline, that
+// new holds nothing that old lacks or has otherwise (R11); with backfilled, that new
+// holds every object: reads no longer fall back to old, and Complete is allowed.
+func (m *Migration) Crawled(ctx context.Context, baseline, backfilled bool) error {
+	next := func(p mirror.Phase) (mirror.Phase, error) {
+		if _, known := m.State.Phase(m.Bucket.Name); !known || !needsCrawl(p) {
+			return p, errLeft // or the bucket is being removed
+		}
+		p.Baseline = p.Baseline || baseline
+		p.Backfilled = p.Backfilled || backfilled && p.Baseline
 		return p, nil
+	}
+	p, err := next(m.Bucket.Phase())
+	if err != nil || p == m.Bucket.Phase() {
+		return err
+	}
+	return m.change(ctx, func(p mirror.Phase) (mirror.Phase, error) {
+		p, err := next(p)
+		p.Epoch++
+		return p, err
 	})
 }
 

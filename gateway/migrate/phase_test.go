@@ -110,7 +110,7 @@ func TestCommands(t *testing.T) {
 func TestCompleteAfterTheBackfill(t *testing.T) {
 	b := newBench(t)
 	b.must(t, Start, Switch)
-	if err := b.Backfilled(t.Context()); err != nil {
+	if err := b.Crawled(t.Context(), true, true); err != nil {
 		t.Fatal(err)
 	}
 	b.must(t, Complete)

@@ -82,6 +82,9 @@ func (s *State) SetPhase(bucket string, p mirror.Phase) error {
 	return s.change(func(f *stateFile) { f.Buckets = with(f.Buckets, bucket, p) })
 }
 
+// Rewrite writes the state as it is, to see whether that can be done.
+func (s *State) Rewrite() error { return s.change(func(*stateFile) {}) }
+
 // Drop forgets a bucket that no longer exists.
 func (s *State) Drop(bucket string) error {
 	if _, known := s.Phase(bucket); !known {

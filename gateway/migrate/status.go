@@ -3,6 +3,7 @@ package migrate
 import (
 	"time"
 
+	"sluice/gateway/config"
 	"sluice/gateway/mirror"
 )
 
@@ -55,8 +56,8 @@ type Progress struct {
 	Remaining time.Duration `json:"remaining_ns,omitempty"`
 
 	// Of a crawl.
-	Copied Amount `json:"copied"`
-	Passed int64  `json:"passed"` // left to reads by a rule, or for good
+	Copied Amount        `json:"copied"`
+	Passed []config.Rule `json:"passed,omitempty"` // whose keys are left to reads
 	// Of a verification.
 	Level  Level   `json:"level,omitempty"`
 	Sample float64 `json:"sample,omitempty"` // percent of the objects whose content is read

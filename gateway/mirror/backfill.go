@@ -38,6 +38,7 @@ const (
 	GoneOnOld         // old has it no more
 	OnlyOnNew         // old has it no more, new still does
 	Tombstoned        // it is deleted: what a read-only old holds does not count
+	NotNow            // in this phase nothing is copied to new
 )
 
 // Backfill copies a key from old to new, if it is clean, nothing runs on it, and new
@@ -54,7 +55,7 @@ func (b *Bucket) Backfill(ctx context.Context, c Copy) (Copied, error) {
 	v := b.view()
 	switch {
 	case v.phase.Name != Mirroring && !v.incomplete():
-		return There, nil // new is the truth, or not in use
+		return NotNow, nil // new is the truth, or not in use
 	case v.incomplete():
 		if b.stamp(c.Key).Deleted(v.phase.Epoch) && b.old.ReadOnly {
 			return Tombstoned, nil // until the migration is completed
@@ -116,52 +117,73 @@ func (b *Bucket) backfill(ctx, reading context.Context, v view, c Copy) (result 
 	}
 	outcome := journal.Untouched
 	defer func() { in.End(outcome, outcome) }()
-	create := b.new.Profile.ConditionalCreate
-	var there *backends.Info // on new
-	if !create || !c.Listed || c.Replace {
-		if there, err = b.new.headOrAbsent(ctx, c.Key); err != nil {
-			return NotCopied, err
-		}
-		if there != nil && !c.Replace {
-			return There, nil
-		}
-	}
 	from := *b.old
 	from.Store = stoppable{b.old.Store, reading, c.Pace}
 	r := route{&from, b.new}
+	create := b.new.Profile.ConditionalCreate
+	if !create || !c.Listed || c.Replace {
+		there, err := b.new.headOrAbsent(ctx, c.Key)
+		switch {
+		case err != nil:
+			return NotCopied, err
+		case there != nil && c.Replace:
+			result, outcome, err = r.replace(ctx, in, there)
+			return result, err
+		case there != nil:
+			return There, nil
+		}
+	}
 	o, err := r.open(ctx, c.Key)
-	switch {
-	case errors.Is(err, backends.ErrNotFound) && there != nil:
-		return OnlyOnNew, nil
-	case errors.Is(err, backends.ErrNotFound):
+	if errors.Is(err, backends.ErrNotFound) {
 		return GoneOnOld, nil
-	case err != nil:
+	}
+	if err != nil {
 		return NotCopied, err
 	}
 	defer o.close()
 	if err := in.Durable(ctx); err != nil {
 		return NotCopied, err
 	}
-	if there != nil {
-		same, err := r.equal(ctx, &o.Info, there)
-		if same || err != nil {
-			return There, notApplied(err)
-		}
-	}
-	err = copyOpened(ctx, r, o, create && there == nil)
+	err = copyOpened(ctx, r, o, create)
 	outcome = copied(err)
-	switch {
-	case err == nil && there != nil:
-		return Replaced, nil
-	case err == nil:
-		return Created, nil
-	case errors.Is(err, backends.ErrPrecondition):
+	if errors.Is(err, backends.ErrPrecondition) {
 		// Somebody was faster; or it is the source that changed meanwhile.
-		if info, headErr := b.new.headOrAbsent(ctx, c.Key); headErr == nil && info != nil && there == nil {
+		if info, headErr := b.new.headOrAbsent(ctx, c.Key); headErr == nil && info != nil {
 			return There, nil
 		}
 	}
-	return NotCopied, err
+	if err != nil {
+		return NotCopied, err
+	}
+	return Created, nil
+}
+
+// replace makes new's object, as there describes it, equal to old's.
+func (r route) replace(ctx context.Context, in *journal.Intent, there *backends.Info) (Copied, journal.Outcome, error) {
+	info, err := r.from.headOrAbsent(ctx, there.Key)
+	if err != nil {
+		return NotCopied, journal.Untouched, err
+	}
+	if info == nil {
+		return OnlyOnNew, journal.Untouched, nil
+	}
+	var same bool
+	if there.Header.Get(originHeader) == origin(info) { // it is our copy of this very object
+		same, err = r.sameAttributes(ctx, there.Key)
+	} else {
+		same, err = r.equal(ctx, info, there)
+	}
+	if same || err != nil {
+		return There, journal.Untouched, err
+	}
+	if err := in.Durable(ctx); err != nil {
+		return NotCopied, journal.Untouched, err
+	}
+	err = copyObject(ctx, r, info, false)
+	if err != nil {
+		return NotCopied, copied(err), err
+	}
+	return Replaced, journal.Applied, nil
 }
 
 // stoppable is a store whose objects can be read only as long as a context lasts.
@@ -210,7 +232,7 @@ type copying struct {
 	keys map[string]context.CancelFunc
 }
 
-// ErrStopped: a background copy made way for a mutation or a phase change.
+// ErrStopped is the end of a background copy that made way for a mutation or a phase change.
 var ErrStopped = errors.New("the copy made way; it is made again later")
 
 func (c *copying) begin(ctx context.Context, key string) (reading context.Context, done func()) {
@@ -338,7 +360,7 @@ func (b *Bucket) copyWorker(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case key := <-b.copies.keys:
-			if b.new != nil && b.new.Circuit.wait(ctx) != nil {
+			if b.new != nil && b.new.Circuit.Wait(ctx) != nil {
 				return
 			}
 			_, err := b.Backfill(ctx, Copy{Key: key})

@@ -120,6 +120,9 @@ func (b *Bucket) New() *Store { return b.new }
 // Pending counts the bucket's writes that are open or wait for the repairer.
 func (b *Bucket) Pending() int { return b.journal.PendingIn(b.Name) }
 
+// Unsettled counts the bucket's writes that wait for the repairer.
+func (b *Bucket) Unsettled() int { return b.journal.UnsettledIn(b.Name) }
+
 // IsReserved tells whether a key is one of Sluice's own.
 func IsReserved(key string) bool { return strings.HasPrefix(key, Reserved) }
 

@@ -49,24 +49,24 @@ func (c *Circuit) interval() time.Duration {
 	return min(circuitInterval<<min(c.failures-circuitFailures, 10), circuitMaxInterval)
 }
 
-// report counts a call that was made; it answers as count does.
+// report counts a call that was made; it answers as Count does.
 func (c *Circuit) report(call *call) (turned bool) {
 	switch {
 	case call.done == nil:
 		return false
 	case call.stalled:
-		return c.count(errStalled)
+		return c.Count(errStalled)
 	}
-	return c.count(call.err)
+	return c.Count(call.err)
 }
 
 // errStalled: the store takes no more of a body, or answers nothing, for longer than
 // it may.
 var errStalled = &backends.Error{Kind: backends.ErrUnavailable, Message: "the store does not answer in time", MaybeApplied: true}
 
-// count counts an answer, and tells whether the circuit opened or closed by it.
+// Count counts an answer, and tells whether the circuit opened or closed by it.
 // Only no usable answer is a failure; a refusal proves that the store is there.
-func (c *Circuit) count(err error) (turned bool) {
+func (c *Circuit) Count(err error) (turned bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -84,8 +84,8 @@ func (c *Circuit) count(err error) (turned bool) {
 	}
 }
 
-// wait returns when the store should be tried again, or with ctx's error.
-func (c *Circuit) wait(ctx context.Context) error {
+// Wait returns when the store should be tried again, or with ctx's error.
+func (c *Circuit) Wait(ctx context.Context) error {
 	for !c.closed() {
 		timer := time.NewTimer(circuitInterval)
 		select {

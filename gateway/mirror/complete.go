@@ -161,7 +161,7 @@ func (c *completion) sameParts(ctx context.Context, s *Store, r backends.Complet
 	parts := make([]backends.CompletedPart, len(r.Parts))
 	for i, want := range r.Parts {
 		etag, ok := etags[want.Number]
-		if !ok || c.b.comparableETags() && isMD5(etag) && isMD5(want.ETag) && etag != want.ETag {
+		if !ok || c.b.ComparableETags() && isMD5(etag) && isMD5(want.ETag) && etag != want.ETag {
 			return nil, &backends.Error{
 				Store: s.Name(), Op: "CompleteMultipartUpload", Key: r.Key, Kind: backends.ErrConflict,
 				Message: fmt.Sprintf("part %d is not the one the primary holds", want.Number),

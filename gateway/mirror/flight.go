@@ -227,7 +227,7 @@ func (f *flight) finishSecondary() {
 		f.end()
 		return
 	}
-	b.turned(s.store.Circuit.count(errStalled), errStalled) // its answer counts when it comes
+	b.turned(s.store.Circuit.Count(errStalled), errStalled) // its answer counts when it comes
 	for _, in := range f.intents {
 		in.Acknowledged()
 	}

@@ -87,8 +87,8 @@ func (v view) mirror() *Store {
 	return v.secondary
 }
 
-// comparableETags tells whether the ETags of both stores are hashes of the content.
-func (b *Bucket) comparableETags() bool {
+// ComparableETags tells whether the ETags of both stores are hashes of the content.
+func (b *Bucket) ComparableETags() bool {
 	return b.new != nil && route{b.old, b.new}.etags()
 }
 

@@ -180,7 +180,7 @@ func withSums() http.Header { return http.Header{checksumMode: {"ENABLED"}} }
 // is the same on both stores (version ids are not, nor are ETags of other kinds).
 func (b *Bucket) secondaryMayAnswer(v view, st journal.Stamp, r backends.GetRequest) bool {
 	return v.secondary != nil && v.phase.Baseline && st.Clean && r.VersionID == "" && !b.versioned.Load() &&
-		b.comparableETags()
+		b.ComparableETags()
 }
 
 // secondaryMayStandIn: for a primary that is down. New was asked already while it is
@@ -205,7 +205,7 @@ func (b *Bucket) ask(ctx context.Context, v view, r backends.GetRequest, head bo
 		o.Body.Close()
 		err = &backends.Error{Store: s.Name(), Op: "GetObject", Key: r.Key, Kind: backends.ErrUnavailable, Err: context.Cause(ctx)}
 	}
-	b.turned(s.Circuit.count(err), err)
+	b.turned(s.Circuit.Count(err), err)
 	if err != nil {
 		cancel(nil)
 		return nil, err

@@ -42,7 +42,7 @@ func (b *Bucket) Reconcile(ctx context.Context, r *journal.Repair) (Verdict, err
 		return Equal, err
 	}
 	s, err := v.secondary.headOrAbsent(ctx, r.Key)
-	b.turned(v.secondary.Circuit.count(err), err) // writes learn of it, too
+	b.turned(v.secondary.Circuit.Count(err), err) // writes learn of it, too
 	if err != nil {
 		return Equal, err
 	}

@@ -105,7 +105,7 @@ func (b *Bucket) Put(ctx context.Context, r backends.PutRequest) (*backends.PutR
 			results[s] = res
 			return err
 		},
-		doubt: func() bool { return b.comparableETags() && results[primary].ETag != results[secondary].ETag },
+		doubt: func() bool { return b.ComparableETags() && results[primary].ETag != results[secondary].ETag },
 	}
 	if m.ordered {
 		m.needs = []need{{b, r.Key}}
@@ -157,7 +157,7 @@ func (b *Bucket) Copy(ctx context.Context, from *Bucket, r backends.CopyRequest)
 		doubt: func() bool {
 			// The source must have been the same on both stores throughout. A
 			// copy onto itself never gets here: its own intent makes it dirty.
-			return !source.Still() || b.comparableETags() && results[primary].ETag != results[secondary].ETag
+			return !source.Still() || b.ComparableETags() && results[primary].ETag != results[secondary].ETag
 		},
 	}
 	if conditional(r.Header) && r.SourceKey != r.Key {

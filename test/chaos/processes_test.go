@@ -122,7 +122,7 @@ func (k *kitchen) cycle(n int) {
 
 // change makes the phase go one step, forward or back, if it can now.
 func (k *kitchen) change() {
-	status, err := k.g.Buckets(k.t.Context())
+	status, err := k.g.Operator(k.t).Buckets(k.t.Context())
 	if err != nil || len(status) == 0 {
 		k.t.Logf("no phase change: %v, %d buckets", err, len(status))
 		return
@@ -131,7 +131,11 @@ func (k *kitchen) change() {
 	if status[0].Phase.Name == mirror.Switched {
 		command = migrate.Rollback
 	}
-	if err := k.g.Command(k.t.Context(), command); err != nil {
+	order := migrate.Order{Override: []string{"backfilled", "verified"}}
+	if command == migrate.Rollback {
+		order.Override = nil
+	}
+	if _, err := k.g.Operator(k.t).Command(k.t.Context(), "media", command, order); err != nil {
 		k.t.Logf("%v", err) // writes were under way, or left pending
 		return
 	}
@@ -167,7 +171,7 @@ func (k *kitchen) settle(old, new *s3.Store) {
 
 // quiet: nothing is open or pending.
 func (k *kitchen) quiet(ctx context.Context) error {
-	status, err := k.g.Buckets(ctx)
+	status, err := k.g.Operator(k.t).Buckets(ctx)
 	switch {
 	case err != nil:
 		return err

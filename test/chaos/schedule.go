@@ -238,7 +238,7 @@ func (w *world) decide(g *gateway, p mirror.Phase, command migrate.Command) (mir
 		n.Backfilled = true
 		err = w.lacking(g, p.Epoch)
 	} else {
-		n, err = command.Next(p, w.plan.ReadOnly, len(w.new.Keys()) == 0)
+		n, err = command.Next(p, migrate.Seen{ReadOnly: w.plan.ReadOnly, Empty: len(w.new.Keys()) == 0})
 	}
 	if err != nil {
 		return p, err

@@ -43,6 +43,7 @@ func startInProcess(t *testing.T) *inProcess {
 	var stores [2]backends.Store
 	c := config.Default()
 	c.StateDir = t.TempDir()
+	process.Mirroring(t, c.StateDir, "media")
 	c.Stores = make(map[string]config.Store)
 	for i, name := range []string{"old", "new"} {
 		server, err := embedded.Start(t.Context(), "")

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"sluice/gateway"
+	"sluice/test/process"
 	"sluice/tls"
 )
 
@@ -66,6 +67,7 @@ func startTLS(t *testing.T) (*rig, *x509.CertPool) {
 	var trusted *x509.CertPool
 	c.Listen.HTTP, c.Listen.HTTPS, c.TLS.Mode = "", "127.0.0.1:0", "files"
 	c.TLS.CertFile, c.TLS.KeyFile, trusted = certificate(t)
+	process.Mirroring(t, c.StateDir, "media")
 	g, err := gateway.Open(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -79,6 +79,11 @@ func startRig(t *testing.T, c config.Config) *rig {
 	t.Helper()
 	r := &rig{config: c, log: new(logText), stop: func() error { return nil }}
 	t.Cleanup(func() { r.end(t) })
+	for name, b := range c.Buckets {
+		if b.New != "" {
+			process.Mirroring(t, c.StateDir, name)
+		}
+	}
 	r.start(t)
 	return r
 }

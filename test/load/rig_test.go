@@ -160,8 +160,9 @@ func content(ctx context.Context, s backends.Reader) (map[string][sha256.Size]by
 // left in its journal.
 func (r *rig) settled() {
 	r.t.Helper()
+	operator := r.gateway.Operator(r.t)
 	process.Eventually(r.t, 2*time.Minute, func(ctx context.Context) error {
-		all, err := r.gateway.Buckets(ctx)
+		all, err := operator.Buckets(ctx)
 		if err == nil && all[0].Pending > 0 {
 			err = fmt.Errorf("%d writes are pending", all[0].Pending)
 		}

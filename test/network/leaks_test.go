@@ -36,6 +36,7 @@ credentials: [ { access_key_id: %s, secret_access_key: %s } ]
 	if err != nil {
 		t.Fatal(err)
 	}
+	process.Mirroring(t, c.StateDir, "media")
 	before := goleak.IgnoreCurrent()
 
 	ctx, end := context.WithCancel(t.Context())

@@ -4,11 +4,8 @@ package process
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +19,7 @@ import (
 	_ "sluice/cmd/sluice/demo" // with it everything the program is made of: a change there makes cached test results stale
 	"sluice/gateway/admin"
 	"sluice/gateway/migrate"
+	"sluice/gateway/mirror"
 )
 
 // The client's keys, and the bucket's name, at every gateway of this package.
@@ -92,6 +90,7 @@ credentials: [ { access_key_id: %s, secret_access_key: %s } ]
 		}
 		g.log.Close()
 	})
+	Mirroring(t, g.State(), bucket)
 	g.Restart(t)
 	return g
 }
@@ -159,42 +158,28 @@ func (g *Gateway) PeakMemory(t testing.TB) int64 {
 	return 0
 }
 
-// Buckets is what the gateway says of its buckets.
-func (g *Gateway) Buckets(ctx context.Context) ([]admin.Bucket, error) {
-	answer, err := g.operator(ctx, http.MethodGet, "/v1/buckets")
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	var list []admin.Bucket
-	return list, json.NewDecoder(answer.Body).Decode(&list)
+// Operator asks the gateway as its operators do.
+func (g *Gateway) Operator(t testing.TB) *admin.Client {
+	c := admin.NewClient(filepath.Join(g.State(), admin.SocketName))
+	t.Cleanup(c.Close)
+	return c
 }
 
-// Command runs an operator's command on the bucket.
-func (g *Gateway) Command(ctx context.Context, c migrate.Command) error {
-	answer, err := g.operator(ctx, http.MethodPost, "/v1/buckets/"+Bucket+"/"+string(c))
+// Mirroring records in a state directory that a bucket's migration was started, with an
+// empty new store.
+func Mirroring(t testing.TB, dir, bucket string) {
+	t.Helper()
+	err := os.MkdirAll(dir, 0o700)
 	if err != nil {
-		return err
+		t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusNoContent {
-		why, _ := io.ReadAll(answer.Body)
-		return fmt.Errorf("%s: %s: %s", c, answer.Status, why)
+	state, err := migrate.OpenState(dir)
+	if err == nil {
+		err = state.SetPhase(bucket, mirror.Phase{Name: mirror.Mirroring, Epoch: 1, Baseline: true})
 	}
-	return nil
-}
-
-// operator sends a request to the admin socket.
-func (g *Gateway) operator(ctx context.Context, method, path string) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, method, "http://gateway"+path, nil)
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
-	socket := filepath.Join(g.State(), "admin.sock")
-	t := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-	}}
-	return t.RoundTrip(r)
 }
 
 // Client is a store that speaks to the gateway as an application would.

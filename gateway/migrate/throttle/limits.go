@@ -3,7 +3,10 @@
 // never passes through here.
 package throttle
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Limits are what an operator allows background work. The zero value of a field is no
 // limit.
@@ -17,4 +20,45 @@ type Limits struct {
 	LoadAverage float64       `json:"load_average,omitempty"` // of this machine, one minute
 	Windows     []string      `json:"windows,omitempty"`      // "22:00-06:00", local time; empty: always
 	PauseFile   string        `json:"pause_file,omitempty"`   // work rests while it exists
+}
+
+// DefaultWorkers keep a store across a network busy with small objects. A store that
+// can not bear them says so, and gets fewer.
+const DefaultWorkers = 32
+
+func (l Limits) workers() int {
+	if l.Workers == 0 {
+		return DefaultWorkers
+	}
+	return l.Workers
+}
+
+// Check tells bad of everything that is wrong, with the setting's name in the
+// configuration file.
+func (l Limits) Check(bad func(setting, format string, args ...any)) {
+	if l.Workers < 0 {
+		bad("workers", "%d is negative", l.Workers)
+	}
+	if l.Bandwidth < 0 {
+		bad("bandwidth", "%d is negative", l.Bandwidth)
+	}
+	amount := func(setting string, value, most float64) {
+		if !(value >= 0 && value <= most) { // in these words NaN is refused too
+			bad(setting, "%v is not a number from 0 to %v", value, most)
+		}
+	}
+	amount("requests", l.Requests, 1e9)
+	amount("error_rate", l.ErrorRate, 100)
+	amount("load_average", l.LoadAverage, 1e9)
+	for setting, value := range map[string]time.Duration{"old_latency_p95": l.OldLatency, "new_latency_p95": l.NewLatency} {
+		// Milliseconds taken for nanoseconds would hold everything for ever.
+		if value < 0 || value > 0 && value < time.Millisecond {
+			bad(setting, "%v is less than 1ms", value)
+		}
+	}
+	for i, text := range l.Windows {
+		if _, ok := parseWindow(text); !ok {
+			bad(fmt.Sprintf("windows[%d]", i), "%q is not a window such as 22:00-06:00", text)
+		}
+	}
 }

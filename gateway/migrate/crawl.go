@@ -1,0 +1,173 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sluice/backends"
+	"sluice/gateway/config"
+	"sluice/gateway/migrate/throttle"
+	"sluice/gateway/mirror"
+)
+
+// Crawl copies to new everything that only old has, in sweeps over both stores: one
+// after the start of a migration, and one whenever an operator asks for it.
+type Crawl struct {
+	runner
+	migration *Migration
+	rules     []config.Rule
+}
+
+// NewCrawl is a bucket's crawl, going on where the record in the directory ends.
+func NewCrawl(m *Migration, t *throttle.Throttle, rules []config.Rule, dir string) (*Crawl, error) {
+	c := &Crawl{migration: m, rules: rules, runner: runner{
+		bucket: m.Bucket, throttle: t, path: recordPath(dir, "crawl", m.Bucket.Name), log: m.Log,
+		visitor: func(*record) visitor { return &copier{m.Bucket, t} },
+	}}
+	c.due, c.finish = c.needed, c.finished
+	return c, c.open()
+}
+
+// needed begins the first sweep of a migration.
+func (c *Crawl) needed() bool {
+	if !needsCrawl(c.bucket.Phase()) {
+		return false
+	}
+	if c.sweep == nil {
+		c.begin(newRecord("", c.rules))
+	}
+	return true
+}
+
+func needsCrawl(p mirror.Phase) bool {
+	return p.Name == mirror.Mirroring || p.Name == mirror.Switched && !p.Backfilled
+}
+
+// finished records what a whole sweep has proven. That takes a moment at which no write
+// is pending.
+func (c *Crawl) finished(ctx context.Context, s *sweep) {
+	s.setState(Waiting)
+	for ctx.Err() == nil {
+		p := s.progress()
+		err := c.migration.Crawled(ctx, p.Extra == 0, c.everything())
+		var pending *mirror.PendingError
+		switch {
+		case err == nil, errors.Is(err, errLeft):
+			if err := s.finished(); err != nil {
+				s.log.Error("that the backfill is finished could not be recorded", "error", err)
+			}
+			s.log.Info("backfill finished", "objects", p.Done.Objects, "copied", p.Copied.Objects,
+				"extra", p.Extra, "took", time.Since(p.Started).Round(time.Second))
+			return
+		case !errors.As(err, &pending) && !errors.Is(err, context.DeadlineExceeded):
+			s.log.Warn("that the backfill is complete could not be recorded; it is tried again", "error", err)
+		}
+		_ = pause(ctx, time.Second)
+	}
+}
+
+// everything tells whether the rules leave nothing to reads.
+func (c *Crawl) everything() bool {
+	for _, r := range c.rules {
+		if r.Mode != config.Copy {
+			return false
+		}
+	}
+	return true
+}
+
+// Lazily tells whether keys of a lazy rule may be on old alone still.
+func (c *Crawl) Lazily() bool {
+	for _, r := range c.rules {
+		if r.Mode == config.Lazy {
+			return true
+		}
+	}
+	return false
+}
+
+// Pause stops the crawl where it is.
+func (c *Crawl) Pause() error { return c.halt(Paused) }
+
+// Resume goes on where the crawl was paused; one that is finished begins anew.
+func (c *Crawl) Resume() {
+	c.mu.Lock()
+	if s := c.sweep; s != nil && c.stop == nil {
+		if s.state() == Finished {
+			rec := newRecord("", c.rules)
+			rec.Total, rec.Counted = s.progress().Total, true
+			c.begin(rec)
+		} else {
+			s.setState(Running)
+		}
+	}
+	c.mu.Unlock()
+	c.Wake()
+}
+
+// Progress is how far the crawl is; nil before the first.
+func (c *Crawl) Progress() *Progress {
+	p := c.runner.Progress()
+	if p == nil {
+		return nil
+	}
+	for _, r := range c.rules {
+		if r.Mode != config.Copy {
+			p.Passed = append(p.Passed, r)
+		}
+	}
+	return p
+}
+
+// copier is the crawl's visitor.
+type copier struct {
+	bucket   *mirror.Bucket
+	throttle *throttle.Throttle
+}
+
+func (v *copier) look(p pair) (result, bool) {
+	phase := v.bucket.Phase()
+	mirroring := phase.Name == mirror.Mirroring
+	switch {
+	case p.old == nil && !mirroring:
+		return result{found: equal, size: p.new.Size}, false // new is right
+	case p.old == nil, p.new == nil:
+		return result{}, true
+	case mirroring && !phase.Baseline, mirroring && !alike(v.bucket, p.old, p.new):
+		return result{}, true
+	}
+	return result{found: equal, size: p.old.Size}, false
+}
+
+// alike tells whether by the listings new holds what old does. Where ETags tell
+// nothing, a later change on old alone shows in the times.
+func alike(b *mirror.Bucket, old, new *backends.ListedObject) bool {
+	return old.Size == new.Size &&
+		(old.ETag == new.ETag || !b.ComparableETags() && !old.LastModified.After(new.LastModified))
+}
+
+func (v *copier) visit(ctx context.Context, p pair) (result, error) {
+	if err := v.throttle.Request(ctx, 2); err != nil {
+		return result{}, err
+	}
+	listed := p.old != nil && p.new == nil
+	copied, err := v.bucket.Backfill(ctx, mirror.Copy{Key: p.key, Listed: listed, Replace: !listed, Pace: v.throttle.Bytes})
+	r := result{}
+	if p.old != nil {
+		r.size = p.old.Size
+	}
+	switch copied {
+	case mirror.NotNow:
+		return r, errLeft
+	case mirror.Created:
+		r.found, r.copied = missing, true
+	case mirror.Replaced:
+		r.found, r.copied = different, true
+	case mirror.OnlyOnNew:
+		r.found = extra
+	}
+	return r, err
+}
+
+func (v *copier) found(string, result) {}

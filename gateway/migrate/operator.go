@@ -1,0 +1,234 @@
+package migrate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"sluice/gateway/config"
+	"sluice/gateway/migrate/throttle"
+	"sluice/gateway/mirror"
+)
+
+// Operator runs what operators order for one bucket: looks at the guards, changes the
+// phase, steers crawl and verification, and writes down who did what.
+type Operator struct {
+	*Migration
+	Crawl  *Crawl
+	Verify *Verification
+	Audit  *Audit
+
+	mu    sync.Mutex // one command at a time
+	since time.Time  // of the phase, as far as this process knows
+}
+
+// RefusedError is a command that guards refused; the report says which.
+type RefusedError struct{ Report Report }
+
+func (e *RefusedError) Error() string {
+	for _, g := range e.Report.Guards {
+		if !g.OK && !g.Overridden {
+			return fmt.Sprintf("%s refused by the guard %s: %s", e.Report.Command, g.Name, g.Message)
+		}
+	}
+	return string(e.Report.Command) + " refused"
+}
+
+func (e *RefusedError) Unwrap() error { return ErrGuard }
+
+// NewOperator is who runs a bucket's migration, with the throttle's permission and by the
+// rules, going on where the state in the directory ends.
+func NewOperator(m *Migration, t *throttle.Throttle, rules []config.Rule, dir string) (o *Operator, err error) {
+	o = &Operator{Migration: m, Audit: NewAudit(dir), since: time.Now()}
+	if o.Crawl, err = NewCrawl(m, t, rules, dir); err != nil {
+		return nil, err
+	}
+	o.Verify, err = NewVerification(m, t, dir)
+	return o, err
+}
+
+// Run works in the background until ctx is done.
+func (o *Operator) Run(ctx context.Context) {
+	var work sync.WaitGroup
+	work.Go(func() { o.Crawl.Run(ctx) })
+	work.Go(func() { o.Verify.Run(ctx) })
+	work.Wait()
+}
+
+// Command runs a command, or with DryRun says what it would do.
+func (o *Operator) Command(ctx context.Context, c Command, order Order) (r Report, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	r = Report{Bucket: o.Bucket.Name, Command: c, From: o.Bucket.Phase().Name, To: o.Bucket.Phase().Name, DryRun: order.DryRun}
+	if !order.DryRun {
+		defer func() { err = errors.Join(err, o.Audit.Write(order, r, err)) }()
+	}
+	switch c {
+	case Pause, Resume:
+		return o.steer(c, r)
+	}
+	next, err := c.Next(o.Bucket.Phase(), Seen{GivenUp: true})
+	if errors.Is(err, ErrWrongPhase) {
+		return r, err
+	}
+	if err == nil {
+		r.To = next.Name
+	}
+	r.Guards = o.guards(ctx, c)
+	if err := override(r.Guards, order.Override); err != nil {
+		return r, err
+	}
+	r.Steps, r.Notes = o.steps(c)
+	refused := slices.ContainsFunc(r.Guards, func(g Guard) bool { return !g.OK && !g.Overridden })
+	switch {
+	case refused:
+		return r, &RefusedError{r}
+	case order.DryRun:
+		return r, nil
+	}
+	if c == Start || c == Cancel { // what was crawled is not of the next migration
+		if err := errors.Join(o.Crawl.Forget(), o.Verify.Forget()); err != nil {
+			return r, err
+		}
+	}
+	r.Held, err = o.change(ctx, c)
+	o.Crawl.Wake()
+	if err != nil {
+		return r, err
+	}
+	r.Done, r.To, o.since = true, o.Bucket.Phase().Name, time.Now()
+	return r, nil
+}
+
+// change changes the phase, and answers how long it took.
+func (o *Operator) change(ctx context.Context, c Command) (time.Duration, error) {
+	began := time.Now()
+	err := o.do(ctx, c, o.givenUp())
+	return time.Since(began), err
+}
+
+func (o *Operator) steer(c Command, r Report) (Report, error) {
+	if !needsCrawl(o.Bucket.Phase()) {
+		return r, fmt.Errorf("%s: %w: the bucket is %s, and nothing is backfilled", c, ErrWrongPhase, r.From)
+	}
+	r.Done = true
+	if c == Pause {
+		return r, o.Crawl.Pause()
+	}
+	o.Crawl.Resume()
+	return r, nil
+}
+
+// steps says what a command does, and what an operator should know.
+func (o *Operator) steps(c Command) (steps, notes []string) {
+	old, new := o.Bucket.Old().Name(), o.Bucket.New().Name()
+	hold := fmt.Sprintf("hold new writes for at most %v, and let those under way end", o.Hold)
+	record := "record the phase in the state directory (that is the decision), then in both stores' markers"
+	switch c {
+	case Start:
+		return []string{
+				"list " + new + " to see whether it is empty", hold, record,
+				"from then on write to both stores, and copy what only " + old + " has",
+			},
+			[]string{"Way back: cancel, at any time before the switch. Nothing is ever removed from " + old + "."}
+	case Cancel:
+		return []string{hold, record, "write to " + old + " alone; what was copied to " + new + " stays there"},
+			[]string{"A later start begins anew: " + new + " is then no longer empty, and everything on it is compared first."}
+	case Switch:
+		steps = []string{hold, record, new + " is right from then on; writes go to " + old + " too"}
+		if o.Bucket.Old().ReadOnly {
+			steps[2] = new + " is right from then on; " + old + " is written to no more"
+			return steps, []string{"There is no way back: " + old + " is read-only."}
+		}
+		return steps, []string{"Way back: rollback, at any time before complete; nothing is lost."}
+	case Rollback:
+		return []string{hold, record, old + " is right again; writes go to " + new + " too"},
+			[]string{"Way forward: switch."}
+	case Complete:
+		return []string{hold, record, "from then on read from and write to " + new + " alone"},
+			[]string{"There is no way back. " + old + " keeps what it holds; remove it when you are sure."}
+	}
+	return nil, nil
+}
+
+// Status is all there is to tell.
+func (o *Operator) Status() Status {
+	b, phase := o.Bucket, o.Bucket.Phase()
+	s := Status{Bucket: b.Name, Old: b.Old().Name(), Phase: phase, Since: o.since, Pending: b.Pending(), Backfill: o.Crawl.Progress(), Verify: o.Verify.Progress()}
+	if b.New() == nil {
+		return s
+	}
+	s.New = b.New().Name()
+	condition := func(kind string, status bool, message string) {
+		s.Conditions = append(s.Conditions, Condition{Type: kind, Status: status, Message: message})
+	}
+	fromGuard := func(g Guard) { condition(g.Name, g.OK, g.Message) }
+	if phase.Name == mirror.Mirroring || phase.Name == mirror.Switched {
+		fromGuard(o.baseline())
+		fromGuard(o.backfilled())
+		if n := b.Unsettled(); n > 0 {
+			condition(guardCaughtUp, false, fmt.Sprintf("%d writes wait for the repairer", n))
+		} else {
+			condition(guardCaughtUp, true, "no write waits for the repairer")
+		}
+		fromGuard(o.verified())
+	}
+	if phase.Name == mirror.Switched {
+		fromGuard(o.reversible())
+	}
+	if p := s.Backfill; p != nil && needsCrawl(phase) {
+		condition("paused", p.State == Paused, "")
+		if reason, _ := o.Crawl.throttle.Status(); reason != "" {
+			condition("throttled", true, reason)
+		}
+	}
+	return s
+}
+
+// Audit writes down what operators did, a line of JSON for each command.
+type Audit struct {
+	path string
+	mu   sync.Mutex
+}
+
+// NewAudit writes to audit.log in the state directory.
+func NewAudit(dir string) *Audit { return &Audit{path: filepath.Join(dir, "audit.log")} }
+
+// Write adds a line, durably.
+func (a *Audit) Write(order Order, r Report, failed error) error {
+	line := struct {
+		Time     time.Time        `json:"time"`
+		By       string           `json:"by"`
+		Bucket   string           `json:"bucket"`
+		Command  Command          `json:"command"`
+		Override []string         `json:"override,omitempty"`
+		From     mirror.PhaseName `json:"from"`
+		To       mirror.PhaseName `json:"to"`
+		Done     bool             `json:"done"`
+		Error    string           `json:"error,omitempty"`
+	}{time.Now().UTC(), order.By, r.Bucket, r.Command, order.Override, r.From, r.To, r.Done, ""}
+	if failed != nil {
+		line.Error, line.To = failed.Error(), r.From
+	}
+	raw, err := json.Marshal(line)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f, err := os.OpenFile(a.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = f.Write(append(raw, '\n'))
+		err = errors.Join(err, f.Sync(), f.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	return nil
+}

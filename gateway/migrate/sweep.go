@@ -1,0 +1,530 @@
+package migrate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/backends"
+	"sluice/gateway/config"
+	"sluice/gateway/journal"
+	"sluice/gateway/migrate/throttle"
+	"sluice/gateway/mirror"
+)
+
+// finding is what a sweep found of a key.
+type finding int
+
+const (
+	equal finding = iota
+	missing
+	extra
+	different
+	failed
+	findings // how many there are
+)
+
+// result is what became of a key.
+type result struct {
+	found  finding
+	copied bool
+	size   int64 // of the object
+	read   int64 // bytes of content that were compared
+	why    error // of a failed one
+}
+
+// visitor is what a sweep does with every key: the crawl and the verification.
+type visitor interface {
+	// look judges a pair by what the listings say of it; more tells that this is not
+	// enough.
+	look(p pair) (r result, more bool)
+	// found is told of everything that is not equal.
+	found(key string, r result)
+	// visit sees to a key. journal.ErrBusy and mirror.ErrStopped say that something
+	// else ran on it, errLeft that the phase needs no sweep any more.
+	visit(ctx context.Context, p pair) (result, error)
+}
+
+// errLeft is the end of a sweep that the phase has overtaken.
+var errLeft = errors.New("the bucket has left the phase")
+
+// sweep goes once over all keys of both stores: listed in order, by several at once,
+// and worked on by many at once. It can be stopped and goes on where it was.
+type sweep struct {
+	old, new backends.Reader
+	visitor  visitor
+	throttle *throttle.Throttle
+	path     string // of the record
+	log      *slog.Logger
+	giveUp   int // after so many attempts a key counts as failed; 0: never
+
+	circuit mirror.Circuit // opens when one visit after the other fails
+	jobs    chan job
+	spans   spans
+
+	mu    sync.Mutex
+	rec   record
+	dirty bool // rec is not on disk
+	meter meter
+}
+
+type job struct {
+	w    *window // nil: the key is tried again
+	item *item
+	pair
+}
+
+const (
+	listers = 4
+	// visitors bounds what the throttle may allow.
+	visitors = 256
+	// attempts are made at a key before it is put off.
+	attempts = 3
+	// maxLater bounds the keys put off: with as many the sweep waits for the first
+	// of them to be done.
+	maxLater = 10_000
+	// drainTime is what a stopped sweep gives the copies under way.
+	drainTime = 10 * time.Second
+)
+
+// run sweeps until everything is done, or ctx is; then it waits a little for what is
+// under way.
+func (s *sweep) run(ctx context.Context) error {
+	s.jobs = make(chan job)
+	s.spans = spans{sweep: s, mu: &s.mu, changed: sync.NewCond(&s.mu)}
+	for _, r := range s.rec.Spans {
+		s.spans.free = append(s.spans.free, newWindow(r))
+	}
+	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(drainTime, cancel) })()
+	group, soft := errgroup.WithContext(ctx)
+	defer context.AfterFunc(soft, s.spans.changed.Broadcast)()
+	var listing sync.WaitGroup
+	for range listers {
+		listing.Add(1)
+		group.Go(func() error {
+			defer listing.Done()
+			for w := s.spans.claim(soft); w != nil; w = s.spans.claim(soft) {
+				if err := s.list(soft, w); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	var working sync.WaitGroup
+	for range visitors {
+		working.Add(1)
+		group.Go(func() error {
+			defer working.Done()
+			for j := range s.jobs {
+				if err := s.work(hard, soft, j); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	listed := make(chan struct{})
+	group.Go(func() error {
+		listing.Wait()
+		close(s.jobs)
+		working.Wait()
+		close(listed)
+		return nil
+	})
+	group.Go(func() error { return s.again(hard, soft, listed) })
+	saved := make(chan struct{})
+	saving, stopSaving := context.WithCancel(context.WithoutCancel(ctx))
+	go func() { defer close(saved); s.keep(saving) }()
+	if !s.rec.Counted {
+		counting, stop := context.WithCancel(soft)
+		counted := make(chan struct{})
+		go func() { defer close(counted); s.count(counting) }()
+		defer func() { stop(); <-counted }()
+	}
+	err := group.Wait()
+	stopSaving()
+	<-saved
+	if err == nil {
+		err = ctx.Err()
+	}
+	return errors.Join(err, s.save())
+}
+
+// list lists a span and hands out what is not judged by the listings alone.
+func (s *sweep) list(ctx context.Context, w *window) error {
+	after := w.After
+	for {
+		jump, err := s.listFrom(ctx, w, after)
+		if err != nil || jump == "" {
+			return err
+		}
+		after = jump
+	}
+}
+
+// listFrom lists a span from a key on. When it comes upon a rule's keys it answers where
+// to go on behind them.
+func (s *sweep) listFrom(ctx context.Context, w *window, after string) (jump string, err error) {
+	pairs := join(ctx, s.old, s.new, span{Prefix: w.Prefix, After: after, To: w.To})
+	defer pairs.close()
+	for {
+		p, ok, err := pairs.next()
+		if err != nil {
+			return "", err
+		}
+		if !ok {
+			s.spans.end(w)
+			return "", nil
+		}
+		if prefix, ok := s.elsewhere(w, p.key); ok {
+			return prefix + lastOfAll, nil
+		}
+		it, err := s.spans.add(ctx, w, p.key)
+		if err != nil {
+			return "", err
+		}
+		if it == nil {
+			s.spans.end(w)
+			return "", nil
+		}
+		if r, more := s.visitor.look(p); !more {
+			s.spans.done(w, it, &r)
+			continue
+		}
+		select {
+		case s.jobs <- job{w, it, p}:
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+}
+
+// lastOfAll is behind every character that a key can go on with.
+const lastOfAll = "\U0010ffff"
+
+// elsewhere tells whether a key belongs to a rule before the span's own.
+func (s *sweep) elsewhere(w *window, key string) (prefix string, ok bool) {
+	for _, rule := range s.rec.Rules[:w.Rule] {
+		if strings.HasPrefix(key, rule.Prefix) {
+			return rule.Prefix, true
+		}
+	}
+	return "", false
+}
+
+// work sees to one key. What can not be done is put off. The error ends the sweep.
+func (s *sweep) work(hard, soft context.Context, j job) error {
+	for attempt := 1; ; attempt++ {
+		r, err := s.visit(hard, soft, j.pair)
+		switch {
+		case err == nil:
+			s.finish(j, &r)
+			return nil
+		case soft.Err() != nil, errors.Is(err, errLeft):
+			return err
+		case attempt == attempts, errors.Is(err, journal.ErrBusy), errors.Is(err, mirror.ErrStopped):
+			return s.putOff(soft, j, err)
+		}
+		if err := pause(soft, time.Duration(attempt)*300*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// visit sees to a key once, when throttle and circuit allow it.
+func (s *sweep) visit(hard, soft context.Context, p pair) (result, error) {
+	if err := s.circuit.Wait(soft); err != nil {
+		return result{}, err
+	}
+	end, err := s.throttle.Begin(soft)
+	if err != nil {
+		return result{}, err
+	}
+	r, err := s.visitor.visit(hard, p)
+	end(err)
+	s.circuit.Count(err)
+	return r, err
+}
+
+func (s *sweep) finish(j job, r *result) {
+	if r.found != equal {
+		s.visitor.found(j.key, *r)
+	}
+	if j.w != nil {
+		s.spans.done(j.w, j.item, r)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.size = cmp.Or(r.size, s.rec.Later[j.key].Size)
+	delete(s.rec.Later, j.key)
+	s.rec.Counts.add(*r)
+	s.dirty = true
+}
+
+// putOff remembers a key to be tried again, and lets the sweep go on without it.
+func (s *sweep) putOff(ctx context.Context, j job, why error) error {
+	busy := errors.Is(why, journal.ErrBusy) || errors.Is(why, mirror.ErrStopped)
+	for {
+		s.mu.Lock()
+		l, known := s.rec.Later[j.key]
+		if s.giveUp > 0 && l.Attempts+1 >= s.giveUp {
+			s.mu.Unlock()
+			s.finish(j, &result{found: failed, size: l.Size, why: why})
+			return nil
+		}
+		if known || len(s.rec.Later) < maxLater {
+			l.Error, l.Busy = why.Error(), busy
+			if j.old != nil {
+				l.Size = j.old.Size
+			}
+			l.Attempts++
+			l.due = time.Now().Add(min(time.Second<<min(l.Attempts-1, 9), time.Minute))
+			s.rec.Later[j.key] = l
+			s.dirty = true
+			s.mu.Unlock()
+			break
+		}
+		s.mu.Unlock()
+		if err := pause(ctx, time.Second); err != nil {
+			return err
+		}
+	}
+	if !busy {
+		s.log.Warn("a key could not be worked on; it is tried again", "key", j.key, "error", why)
+	}
+	if j.w != nil {
+		s.spans.done(j.w, j.item, nil)
+	}
+	return nil
+}
+
+// again tries what was put off until nothing is left of it, and nothing can come.
+func (s *sweep) again(hard, soft context.Context, listed <-chan struct{}) error {
+	for {
+		over := false
+		select {
+		case <-listed:
+			over = true
+		default:
+		}
+		due, left := s.due()
+		if over && left == 0 {
+			return nil
+		}
+		tries, trying := errgroup.WithContext(soft)
+		tries.SetLimit(8)
+		for _, key := range due {
+			tries.Go(func() error {
+				r, err := s.visit(hard, trying, pair{key: key})
+				switch {
+				case err == nil:
+					s.finish(job{pair: pair{key: key}}, &r)
+					return nil
+				case trying.Err() != nil, errors.Is(err, errLeft):
+					return err
+				}
+				return s.putOff(trying, job{pair: pair{key: key}}, err)
+			})
+		}
+		if err := tries.Wait(); err != nil {
+			return err
+		}
+		if err := pause(soft, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// due are the keys whose time has come again.
+func (s *sweep) due() (keys []string, left int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for key, l := range s.rec.Later {
+		if !l.due.After(now) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys, len(s.rec.Later)
+}
+
+// count finds out how much old holds, for people who want to know how long it takes.
+func (s *sweep) count(ctx context.Context) {
+	var total Amount
+	for o, err := range backends.Walk(ctx, s.old, backends.ListRequest{Prefix: s.rec.Order.Prefix}) {
+		if err != nil {
+			return // it is known at the end
+		}
+		if mirror.IsReserved(o.Key) || s.leftOut(o.Key) {
+			continue
+		}
+		total.add(1, o.Size)
+		if total.Objects%1000 == 0 {
+			s.total(total, false)
+		}
+	}
+	s.total(total, true)
+}
+
+// leftOut tells whether a key is not swept, by a rule.
+func (s *sweep) leftOut(key string) bool {
+	for _, rule := range s.rec.Rules {
+		if strings.HasPrefix(key, rule.Prefix) {
+			return rule.Mode != config.Copy
+		}
+	}
+	return false
+}
+
+func (s *sweep) total(a Amount, counted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rec.Total, s.rec.Counted, s.dirty = a, counted, true
+}
+
+// keep saves the record, and meters the speed, every second.
+func (s *sweep) keep(ctx context.Context) {
+	for pause(ctx, time.Second) == nil {
+		if err := s.save(); err != nil {
+			s.log.Error("a crash would cost what was done since", "error", err)
+		}
+	}
+}
+
+// save writes the record if it changed.
+func (s *sweep) save() error {
+	s.mu.Lock()
+	s.meter.note(time.Now(), s.rec.Counts.Done)
+	if !s.dirty {
+		s.mu.Unlock()
+		return nil
+	}
+	s.dirty = false
+	copied := s.rec
+	copied.Later = maps.Clone(s.rec.Later)
+	copied.Spans = nil
+	for _, sp := range s.rec.Spans {
+		one := *sp
+		copied.Spans = append(copied.Spans, &one)
+	}
+	s.mu.Unlock()
+	err := copied.write(s.path)
+	if err != nil {
+		s.mu.Lock()
+		s.dirty = true
+		s.mu.Unlock()
+	}
+	return err
+}
+
+func (s *sweep) state() RunState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rec.State
+}
+
+func (s *sweep) setState(state RunState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rec.State, s.dirty = state, true
+}
+
+// finished says that nothing is left to do.
+func (s *sweep) finished() error {
+	s.mu.Lock()
+	s.rec.State, s.rec.Finished, s.dirty = Finished, time.Now().UTC(), true
+	s.rec.Total, s.rec.Counted = s.rec.Counts.Done, true
+	s.mu.Unlock()
+	return s.save()
+}
+
+// progress is what operators are shown.
+func (s *sweep) progress() Progress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.rec.Counts
+	p := Progress{
+		State: s.rec.State, Started: s.rec.Started, Finished: s.rec.Finished, Total: s.rec.Total, Counted: s.rec.Counted,
+		Done: c.Done, Copied: c.Copied, Read: c.Read,
+		Same: c.Found[equal], Missing: c.Found[missing], Extra: c.Found[extra], Different: c.Found[different], Failed: c.Found[failed],
+		Level: s.rec.Order.Level, Sample: s.rec.Order.Sample,
+	}
+	if s.rec.Order.Fix {
+		p.Fixed = c.Copied.Objects
+	}
+	if p.State == Running {
+		p.Rate = s.meter.rate()
+	}
+	if left := p.Total.Bytes - p.Done.Bytes; p.Counted && left > 0 && p.Rate.Bytes > 0 {
+		p.Remaining = time.Duration(float64(left) / p.Rate.Bytes * float64(time.Second))
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.rec.Later)) {
+		l := s.rec.Later[key]
+		if l.Busy {
+			continue
+		}
+		if p.Failed++; len(p.Failures) < maxFailures {
+			p.Failures = append(p.Failures, Failure{Key: key, Error: l.Error, Attempts: l.Attempts})
+		}
+	}
+	return p
+}
+
+// maxFailures bounds the failures that are shown.
+const maxFailures = 100
+
+// pause waits, unless ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stopped: %w", ctx.Err())
+	}
+}
+
+// meter measures the speed of the last seconds.
+type meter struct {
+	at   []time.Time
+	done []Amount
+}
+
+const metered = 10
+
+func (m *meter) note(now time.Time, done Amount) {
+	m.at, m.done = append(m.at, now), append(m.done, done)
+	if len(m.at) > metered {
+		m.at, m.done = m.at[1:], m.done[1:]
+	}
+}
+
+func (m *meter) rate() Rate {
+	if len(m.at) < 2 {
+		return Rate{}
+	}
+	last := len(m.at) - 1
+	took := m.at[last].Sub(m.at[0]).Seconds()
+	if took <= 0 {
+		return Rate{}
+	}
+	return Rate{
+		Objects: float64(m.done[last].Objects-m.done[0].Objects) / took,
+		Bytes:   float64(m.done[last].Bytes-m.done[0].Bytes) / took,
+	}
+}
