@@ -4,6 +4,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -41,11 +42,22 @@ type Gateway struct {
 // Upstream is a store as the configuration names it.
 type Upstream struct{ Endpoint, Bucket, AccessKey, SecretKey string }
 
-// Start builds the program and starts it between two stores. extra is further
-// configuration.
+// Start builds the program and starts it between two stores, with the migration from the
+// one to the other begun. extra is further configuration.
 func Start(t testing.TB, old, new Upstream, extra string) *Gateway {
 	t.Helper()
-	return start(t, old, new, Bucket, AccessKey, SecretKey, extra)
+	g := prepare(t, old, new, Bucket, AccessKey, SecretKey, extra)
+	Mirroring(t, g.State(), Bucket)
+	g.Restart(t)
+	return g
+}
+
+// StartBefore is Start before the migration.
+func StartBefore(t testing.TB, old, new Upstream, extra string) *Gateway {
+	t.Helper()
+	g := prepare(t, old, new, Bucket, AccessKey, SecretKey, extra)
+	g.Restart(t)
+	return g
 }
 
 // StartWildcard is Start for a gateway that serves every bucket, under the same
@@ -53,10 +65,13 @@ func Start(t testing.TB, old, new Upstream, extra string) *Gateway {
 // is that store. The upstreams name no bucket.
 func StartWildcard(t testing.TB, old, new Upstream, extra string) *Gateway {
 	t.Helper()
-	return start(t, old, new, "*", old.AccessKey, old.SecretKey, extra)
+	g := prepare(t, old, new, "*", old.AccessKey, old.SecretKey, extra)
+	Mirroring(t, g.State(), "*")
+	g.Restart(t)
+	return g
 }
 
-func start(t testing.TB, old, new Upstream, bucket, accessKey, secretKey, extra string) *Gateway {
+func prepare(t testing.TB, old, new Upstream, bucket, accessKey, secretKey, extra string) *Gateway {
 	t.Helper()
 	g := &Gateway{binary: build(t), address: freeAddress(t)}
 	g.Endpoint = "http://" + g.address
@@ -90,9 +105,21 @@ credentials: [ { access_key_id: %s, secret_access_key: %s } ]
 		}
 		g.log.Close()
 	})
-	Mirroring(t, g.State(), bucket)
-	g.Restart(t)
 	return g
+}
+
+// Sluice runs the program with a command's words and the gateway's configuration, and
+// answers what it printed and its exit code.
+func (g *Gateway) Sluice(t testing.TB, words ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd := exec.Command(g.binary, append(words, "-c", g.config)...)
+	var out, talk strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &talk
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return out.String(), talk.String(), cmd.ProcessState.ExitCode()
 }
 
 // Restart starts the program again with the state and the address it had.
