@@ -165,6 +165,15 @@ func (r *Repair) Backoff() time.Duration {
 	return d/2 + time.Duration(jitter.Int64N(int64(d/2)))
 }
 
+// Rest is the delay for Retry of a repair that was not even tried, since a store is known
+// to be down: the key has not failed, and need not wait for longer each time.
+func (r *Repair) Rest() time.Duration {
+	jitter := rand.New(rand.NewPCG(r.intents[0].ID, 0))
+	return rest/2 + time.Duration(jitter.Int64N(int64(rest/2)))
+}
+
+const rest = 8 * time.Second
+
 func (r *Repair) end(s *shard, after time.Duration) {
 	k := r.key()
 	ks := s.keys[k]

@@ -309,3 +309,20 @@ func TestHazard08SecondaryTakesNoBody(t *testing.T) {
 		r.within("a write", r.options.SyncTimeout, func() { r.mustPut("k", strings.Repeat("0123456789abcdef", 400<<10)) })
 	})
 }
+
+// TestHazard08KeysAreRepairedSoonAfterALongOutage: however long the new store was away,
+// what it has missed is there soon after it is back. With Backoff in the place of Rest
+// (repair) the last key waits for half a minute.
+func TestHazard08KeysAreRepairedSoonAfterALongOutage(t *testing.T) {
+	hazard(t, func(t *testing.T, r *rig) {
+		r.new.SetDown(true)
+		for i := range 50 {
+			r.mustPut(fmt.Sprint(i), "one")
+			time.Sleep(10 * time.Second) // virtual
+		}
+		r.new.SetDown(false)
+		r.within("the repair", 16*time.Second, func() {
+			r.quiet()
+		})
+	})
+}

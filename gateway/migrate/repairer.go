@@ -86,14 +86,12 @@ func (p *Repairer) repair(ctx context.Context, r *journal.Repair) {
 		r.Unknown()
 	}
 	switch {
+	case errors.Is(err, mirror.ErrNotTried):
+		r.Retry(r.Rest()) // that the store is down was said once, not for every key
 	case err != nil:
 		p.failed.Add(1)
 		delay := r.Backoff()
-		level := slog.LevelWarn
-		if errors.Is(err, mirror.ErrNotTried) {
-			level = slog.LevelDebug // that the store is down was said once; not for every key
-		}
-		log.Log(ctx, level, "repair failed; it is tried again", "in", delay.Round(time.Millisecond), "error", err)
+		log.Warn("repair failed; it is tried again", "in", delay.Round(time.Millisecond), "error", err)
 		r.Retry(delay)
 	case verdict == mirror.Changed:
 		r.Retry(r.Backoff()) // the primary changed meanwhile, or the secondary does not hold what it is given

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sluice/backends"
+	"sluice/backends/embedded"
 	"sluice/backends/s3"
 	"sluice/gateway/admin"
 	"sluice/gateway/migrate"
@@ -29,14 +30,14 @@ var (
 
 // life is a migration under way.
 type life struct {
-	t         *testing.T
-	gateway   *process.Gateway
-	operator  *admin.Client
-	old, new  *s3.Store
-	library   []object
-	players   *players
-	longest   time.Duration // that writes were held
-	overrides map[migrate.Command][]string
+	t        *testing.T
+	gateway  *process.Gateway
+	operator *admin.Client
+	old, new *s3.Store
+	library  []object
+	players  *players
+	longest  time.Duration      // that writes were held
+	servers  []*embedded.Server // old and new, where they are in this process
 }
 
 // TestWholeLife moves a bucket from MinIO to versitygw: start, backfill, verify, switch,
@@ -54,7 +55,7 @@ func TestWholeLife(t *testing.T) {
 	l.players = newPlayers(l.gateway.Client(t), l.library)
 	l.players.start(t.Context())
 	defer l.players.end()
-	l.asked()
+	l.asked(300)
 
 	began := time.Now()
 	l.run(migrate.Start)
@@ -66,17 +67,17 @@ func TestWholeLife(t *testing.T) {
 		time.Since(began).Round(time.Millisecond), status.Backfill.Failed, l.players)
 	l.verify()
 	l.run(migrate.Switch)
-	l.asked()
+	l.asked(300)
 	l.run(migrate.Rollback)
-	l.asked()
+	l.asked(300)
 	l.run(migrate.Switch)
-	l.asked()
+	l.asked(300)
 	l.players.end()
 	l.quiet()
 	l.equal()
 	l.players.start(t.Context())
 	l.run(migrate.Complete)
-	l.asked()
+	l.asked(300)
 	l.players.end()
 	l.players.holds(t.Context(), t, l.new)
 	t.Logf("%v; writes were held for %v at the longest", l.players, l.longest)
@@ -102,10 +103,10 @@ func (l *life) fill() {
 	}
 }
 
-// asked waits until the players have made some hundred requests more.
-func (l *life) asked() {
+// asked waits until the players have made so many requests more.
+func (l *life) asked(more int64) {
 	l.t.Helper()
-	want := l.players.requests.Load() + 300
+	want := l.players.requests.Load() + more
 	process.Eventually(l.t, time.Minute, func(context.Context) error {
 		if n := l.players.requests.Load(); n < want {
 			return fmt.Errorf("%d requests, not yet %d", n, want)
