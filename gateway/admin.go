@@ -2,13 +2,17 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 
+	"sluice/backends"
 	"sluice/gateway/admin"
+	"sluice/gateway/config"
 	"sluice/gateway/migrate"
+	"sluice/gateway/mirror"
 )
 
 // listenAdmin opens the socket. What a dead gateway left there is in the way; a living
@@ -48,8 +52,12 @@ func (g *Gateway) status() []migrate.Status {
 	return list
 }
 
-// command runs an operator's command on a bucket.
+// command runs an operator's command on a bucket; on the wildcard it does on all of its
+// buckets.
 func (g *Gateway) command(ctx context.Context, name string, c migrate.Command, order migrate.Order) (migrate.Report, error) {
+	if name == config.Wildcard {
+		return g.commandAll(ctx, c, order)
+	}
 	o, err := g.Operator(ctx, name)
 	if err != nil {
 		return migrate.Report{}, err
@@ -58,6 +66,81 @@ func (g *Gateway) command(ctx context.Context, name string, c migrate.Command, o
 	life.Lock()
 	defer life.Unlock()
 	return o.Command(ctx, c, order)
+}
+
+// commandAll runs a command on every bucket of the wildcard that it leads out of its
+// phase: on none if a guard refuses for one of them. From then on a bucket that comes into
+// being begins where the others are.
+func (g *Gateway) commandAll(ctx context.Context, c migrate.Command, order migrate.Order) (migrate.Report, error) {
+	all := migrate.Report{Bucket: config.Wildcard, Command: c, DryRun: order.DryRun}
+	names, err := g.wildcardBuckets(ctx)
+	if err != nil {
+		return all, err
+	}
+	looking := order
+	looking.DryRun = true
+	var affected []string
+	refused := false
+	for _, name := range names {
+		r, err := g.command(ctx, name, c, looking)
+		var refusal *migrate.RefusedError
+		switch {
+		case errors.Is(err, migrate.ErrWrongPhase):
+			continue
+		case errors.As(err, &refusal):
+			r, refused = refusal.Report, true
+		case err != nil:
+			return all, fmt.Errorf("bucket %s: %w", name, err)
+		}
+		for _, guard := range r.Guards {
+			guard.Message = name + ": " + guard.Message
+			all.Guards = append(all.Guards, guard)
+		}
+		affected = append(affected, name)
+		all.From, all.To, all.Steps, all.Notes = r.From, r.To, r.Steps, r.Notes
+	}
+	switch {
+	case refused:
+		return all, &migrate.RefusedError{Report: all}
+	case len(affected) == 0 && len(names) > 0:
+		return all, fmt.Errorf("%s: %w: none of the %d buckets is", c, migrate.ErrWrongPhase, len(names))
+	case order.DryRun:
+		return all, nil
+	}
+	for _, name := range affected {
+		r, err := g.command(ctx, name, c, order)
+		if err != nil {
+			return all, fmt.Errorf("bucket %s: %w; run the command again for the rest", name, err)
+		}
+		all.Held = max(all.Held, r.Held)
+	}
+	if to, known := c.Leads(); known {
+		if err := g.state.SetPhase(config.Wildcard, mirror.Phase{Name: to}); err != nil {
+			return all, err
+		}
+	}
+	all.Done = true
+	return all, nil
+}
+
+// wildcardBuckets names the buckets that the old store holds and that have no mapping of
+// their own.
+func (g *Gateway) wildcardBuckets(ctx context.Context) ([]string, error) {
+	any, ok := g.config.Buckets[config.Wildcard]
+	if !ok {
+		return nil, fmt.Errorf("there is no wildcard in the configuration: %w", backends.ErrNoBucket)
+	}
+	found, err := g.stores[any.Old].ListBuckets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, b := range found {
+		if _, named := g.config.Buckets[b.Name]; !named {
+			names = append(names, b.Name)
+		}
+	}
+	return names, nil
 }
 
 // Operator is who runs a bucket's migration.

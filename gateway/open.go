@@ -198,7 +198,7 @@ func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) 
 	new := g.bucket(b.New, name)
 	if !known {
 		var err error
-		if phase, err = g.firstPhase(ctx, name, new); err != nil {
+		if phase, err = g.firstPhase(ctx, name, old, new); err != nil {
 			return nil, err
 		}
 	}
@@ -219,18 +219,28 @@ func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) 
 }
 
 // firstPhase is where a bucket begins that there is no record of: before its migration;
-// or, under a wildcard whose migration was started, in it.
-func (g *Gateway) firstPhase(ctx context.Context, name string, new *s3.Store) (mirror.Phase, error) {
+// or, under a wildcard, where the others are.
+func (g *Gateway) firstPhase(ctx context.Context, name string, old, new *s3.Store) (mirror.Phase, error) {
 	phase := mirror.Phase{Name: mirror.Passthrough, Epoch: 1}
 	_, named := g.config.Buckets[name]
-	any, started := g.state.Phase(config.Wildcard)
-	if named || !started || any.Name != mirror.Mirroring {
+	any, begun := g.state.Phase(config.Wildcard)
+	if named || !begun || any.Name == mirror.Passthrough {
 		return phase, nil
 	}
 	// Nothing was acknowledged on a bucket without a record, so an empty new store
 	// proves that whatever it holds later came through here.
-	empty, err := migrate.Empty(ctx, new)
-	phase.Name, phase.Baseline = mirror.Mirroring, empty
+	newEmpty, err := migrate.Empty(ctx, new)
+	if err != nil {
+		return phase, err
+	}
+	if any.Name == mirror.Mirroring {
+		phase.Name, phase.Baseline = mirror.Mirroring, newEmpty
+		return phase, nil
+	}
+	oldEmpty, err := migrate.Empty(ctx, old)
+	if newEmpty && oldEmpty { // it has just been created; its second epoch gives it a marker
+		phase = mirror.Phase{Name: any.Name, Epoch: 2, Baseline: true, Backfilled: true}
+	}
 	return phase, err
 }
 

@@ -117,6 +117,9 @@ func (o *Operator) steer(c Command, r Report) (Report, error) {
 	if !needsCrawl(o.Bucket.Phase()) {
 		return r, fmt.Errorf("%s: %w: the bucket is %s, and nothing is backfilled", c, ErrWrongPhase, r.From)
 	}
+	if r.DryRun {
+		return r, nil
+	}
 	r.Done = true
 	if c == Pause {
 		return r, o.Crawl.Pause()

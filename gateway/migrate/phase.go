@@ -27,6 +27,14 @@ const (
 	Resume Command = "resume"
 )
 
+// Leads is the phase that a command leads to; known is false for one that changes none.
+func (c Command) Leads() (to mirror.PhaseName, known bool) {
+	to, known = map[Command]mirror.PhaseName{
+		Start: mirror.Mirroring, Cancel: mirror.Passthrough, Switch: mirror.Switched, Rollback: mirror.Mirroring, Complete: mirror.Completed,
+	}[c]
+	return to, known
+}
+
 // ErrWrongPhase says that the command leads out of another phase.
 var ErrWrongPhase = errors.New("not in this phase")
 
