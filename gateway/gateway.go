@@ -280,3 +280,6 @@ func (g *Gateway) Repairer() *migrate.Repairer { return g.repairer }
 func (g *Gateway) Bucket(ctx context.Context, name string) (*mirror.Bucket, error) {
 	return g.buckets.get(ctx, name)
 }
+
+// Throttle holds back the background work of all buckets.
+func (g *Gateway) Throttle() *throttle.Throttle { return g.throttle }

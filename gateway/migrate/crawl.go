@@ -87,8 +87,13 @@ func (c *Crawl) Lazily() bool {
 	return false
 }
 
-// Pause stops the crawl where it is.
-func (c *Crawl) Pause() error { return c.halt(Paused) }
+// Pause stops the crawl where it is, also one that has not begun yet.
+func (c *Crawl) Pause() error {
+	c.mu.Lock()
+	c.needed()
+	c.mu.Unlock()
+	return c.halt(Paused)
+}
 
 // Resume goes on where the crawl was paused; one that is finished begins anew.
 func (c *Crawl) Resume() {

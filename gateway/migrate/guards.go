@@ -140,6 +140,8 @@ func (o *Operator) verified() Guard {
 		g = guard(guardVerified, errors.New("the stores have not been compared: run verify"), "")
 	case p.State != Finished:
 		g = guard(guardVerified, fmt.Errorf("the verification is %s: let it finish", p.State), "")
+	case p.Prefix != "":
+		g = guard(guardVerified, fmt.Errorf("the last verification looked at the keys that begin with %q alone: run verify without a prefix", p.Prefix), "")
 	case time.Since(p.Finished) > freshness:
 		g = guard(guardVerified, fmt.Errorf("the last verification is of %s: run verify again", p.Finished.Format(time.DateTime)), "")
 	default:

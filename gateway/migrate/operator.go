@@ -97,20 +97,13 @@ func (o *Operator) Command(ctx context.Context, c Command, order Order) (r Repor
 			return r, err
 		}
 	}
-	r.Held, err = o.change(ctx, c)
+	r.Held, err = o.do(ctx, c, o.givenUp())
 	o.Crawl.Wake()
 	if err != nil {
 		return r, err
 	}
 	r.Done, r.To, o.since = true, o.Bucket.Phase().Name, time.Now()
 	return r, nil
-}
-
-// change changes the phase, and answers how long it took.
-func (o *Operator) change(ctx context.Context, c Command) (time.Duration, error) {
-	began := time.Now()
-	err := o.do(ctx, c, o.givenUp())
-	return time.Since(began), err
 }
 
 func (o *Operator) steer(c Command, r Report) (Report, error) {

@@ -94,17 +94,23 @@ type Migration struct {
 }
 
 // Do changes the phase by a command, if that loses nothing.
-func (m *Migration) Do(ctx context.Context, c Command) error { return m.do(ctx, c, false) }
+func (m *Migration) Do(ctx context.Context, c Command) error {
+	_, err := m.do(ctx, c, false)
+	return err
+}
 
-func (m *Migration) do(ctx context.Context, c Command, givenUp bool) error {
+// do also answers how long writes were held.
+func (m *Migration) do(ctx context.Context, c Command, givenUp bool) (held time.Duration, err error) {
 	seen := Seen{ReadOnly: m.Bucket.Old().ReadOnly, GivenUp: givenUp}
 	if c == Start && m.Bucket.Phase().Name == mirror.Passthrough {
-		var err error // nothing of ours writes to new in this phase
+		// Nothing of ours writes to new in this phase.
 		if seen.Empty, err = Empty(ctx, m.Bucket.New()); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return m.change(ctx, func(p mirror.Phase) (mirror.Phase, error) { return c.Next(p, seen) })
+	began := time.Now()
+	err = m.change(ctx, func(p mirror.Phase) (mirror.Phase, error) { return c.Next(p, seen) })
+	return time.Since(began), err
 }
 
 // Crawled records what a whole crawl has shown, with nothing pending: with baseline, that

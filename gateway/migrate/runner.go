@@ -27,11 +27,12 @@ type runner struct {
 	// giveUp is after how many attempts a key counts as failed; 0: never.
 	giveUp int
 
-	mu    sync.Mutex
-	sweep *sweep             // the one under way, or the last; nil before the first
-	stop  context.CancelFunc // of the one under way; else nil
-	ended chan struct{}      // closed when it has stopped
-	wake  chan struct{}
+	mu      sync.Mutex
+	sweep   *sweep             // the one under way, or the last; nil before the first
+	stop    context.CancelFunc // of the one under way; else nil
+	ended   chan struct{}      // closed when it has stopped
+	halting int                // calls of halt under way: until they end nothing begins
+	wake    chan struct{}
 }
 
 // open reads what there is of an earlier sweep.
@@ -72,7 +73,7 @@ func (r *runner) Run(ctx context.Context) {
 func (r *runner) next(ctx context.Context) (*sweep, context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.due() || r.sweep == nil {
+	if r.halting > 0 || !r.due() || r.sweep == nil {
 		return nil, nil
 	}
 	if state := r.sweep.state(); state != Running && state != Waiting {
@@ -114,8 +115,14 @@ func (r *runner) run(ctx context.Context, s *sweep) {
 // halt stops the sweep under way, with everything it does.
 func (r *runner) halt(state RunState) error {
 	r.mu.Lock()
+	r.halting++
 	s, stop, ended := r.sweep, r.stop, r.ended
 	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.halting--
+	}()
 	if stop != nil {
 		stop()
 		<-ended

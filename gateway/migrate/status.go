@@ -60,6 +60,7 @@ type Progress struct {
 	Passed []config.Rule `json:"passed,omitempty"` // whose keys are left to reads
 	// Of a verification.
 	Level  Level   `json:"level,omitempty"`
+	Prefix string  `json:"prefix,omitempty"` // of the keys that are looked at
 	Sample float64 `json:"sample,omitempty"` // percent of the objects whose content is read
 	Read   Amount  `json:"read"`             // content really compared
 

@@ -461,7 +461,7 @@ func (s *sweep) progress() Progress {
 		State: s.rec.State, Started: s.rec.Started, Finished: s.rec.Finished, Total: s.rec.Total, Counted: s.rec.Counted,
 		Done: c.Done, Copied: c.Copied, Read: c.Read,
 		Same: c.Found[equal], Missing: c.Found[missing], Extra: c.Found[extra], Different: c.Found[different], Failed: c.Found[failed],
-		Level: s.rec.Order.Level, Sample: s.rec.Order.Sample,
+		Level: s.rec.Order.Level, Prefix: s.rec.Order.Prefix, Sample: s.rec.Order.Sample,
 	}
 	if s.rec.Order.Fix {
 		p.Fixed = c.Copied.Objects

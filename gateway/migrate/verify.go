@@ -68,7 +68,7 @@ func (v *Verification) Begin(o VerifyOrder) error {
 	case s != nil && s.state() != Finished && s.rec.Order == o && !restart:
 		s.setState(Running)
 	default:
-		if err := os.Remove(v.report.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := v.report.clear(); err != nil {
 			return err
 		}
 		rec := newRecord(o.Prefix, nil)
@@ -92,7 +92,10 @@ func (o VerifyOrder) check() error {
 }
 
 // Stop stops the verification where it is.
-func (v *Verification) Stop() error { return v.halt(Stopped) }
+func (v *Verification) Stop() error {
+	defer v.Wake() // another may have been ordered meanwhile
+	return v.halt(Stopped)
+}
 
 // Findings writes what was found, in the order in which it was.
 func (v *Verification) Findings(w io.Writer) error {
@@ -140,6 +143,16 @@ func (r *report) add(line string) error {
 	}
 	_, err = fmt.Fprintln(f, line)
 	return errors.Join(err, f.Close())
+}
+
+func (r *report) clear() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.n = 0
+	if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // comparer is the verification's visitor.

@@ -18,8 +18,9 @@ import (
 // The zero value is a closed circuit.
 type Circuit struct {
 	mu       sync.Mutex
-	failures int
+	failures int // in a row; of an open circuit, with the tries that failed since
 	retryAt  time.Time
+	trying   bool // an open circuit let a call through, whose end is not known
 }
 
 const (
@@ -40,7 +41,7 @@ func (c *Circuit) closed() bool {
 	if time.Now().Before(c.retryAt) {
 		return false
 	}
-	c.retryAt = time.Now().Add(c.interval())
+	c.retryAt, c.trying = time.Now().Add(c.interval()), true
 	return true
 }
 
@@ -73,13 +74,16 @@ func (c *Circuit) Count(err error) (turned bool) {
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrNotTried):
 		return false // no news of the store
 	case errors.Is(err, backends.ErrUnavailable):
+		if c.failures >= circuitFailures && !c.trying {
+			return false // it was under way when the circuit opened, and tells nothing new
+		}
 		if c.failures++; c.failures >= circuitFailures {
-			c.retryAt = time.Now().Add(c.interval())
+			c.retryAt, c.trying = time.Now().Add(c.interval()), false
 		}
 		return c.failures == circuitFailures
 	default:
 		turned = c.failures >= circuitFailures
-		c.failures = 0
+		c.failures, c.trying = 0, false
 		return turned
 	}
 }

@@ -1,6 +1,6 @@
-// Package demo plays a migration on one machine: two stores in this process, a
-// gateway between them, and a Mastodon that never stops working. It says what it
-// does, and ends with what came of it.
+// Package demo plays a whole migration on one machine: two stores in this process, a
+// gateway between them, an operator, and a Mastodon that never stops working. It says
+// what it does, and ends with what came of it.
 package demo
 
 import (
@@ -22,6 +22,7 @@ import (
 	"sluice/backends/s3"
 	"sluice/gateway"
 	"sluice/gateway/config"
+	"sluice/gateway/migrate"
 )
 
 const (
@@ -29,11 +30,12 @@ const (
 	accessKey  = "MASTODONDEMO"
 	secretKey  = "mastodon-demo-secret"
 	playerN    = 6
-	playTime   = 6 * time.Second
-	outage     = 6 * time.Second
+	// bandwidth is what the backfill is allowed at first: little enough for the
+	// throttle to be seen at work.
+	bandwidth = 8 << 20
 	// quarantine is short here: the stores run in this process and keep no
 	// request alive whose connection is gone.
-	quarantine = 3 * time.Second
+	quarantine = 2 * time.Second
 )
 
 // ErrWrong is the demo's verdict when an answer was wrong or the stores differ.
@@ -47,17 +49,23 @@ type Options struct {
 	State string
 }
 
-// stage is the demo's set: the stores, the gateway and the players.
+// stage is the demo's set: the stores, the gateway, its operator and the players; and
+// what the acts leave for the report.
 type stage struct {
 	o              Options
 	began          time.Time
 	oldNew         [2]*embedded.Server
-	oldRaw, newRaw *s3.Store
+	oldRaw, newRaw *s3.Store // the stores as they are behind the gateway
 	gateway        *gateway.Gateway
+	operator       *migrate.Operator
 	endpoint       string
 	library        []object
 	players        *players
-	repairTook     time.Duration
+
+	longestHold time.Duration // of writes, by a change of phase
+	atComplete  comparison
+	leftOnOld   map[string]string // ETags by key, when old was left alone
+	problems    []error           // that no player met
 }
 
 // Run plays the demo. It answers ErrWrong if a single answer was wrong.
@@ -133,8 +141,12 @@ func (s *stage) openGateway(ctx context.Context) (stop func() error, err error) 
 	c.Credentials = []config.Credential{{AccessKeyID: accessKey, SecretAccessKey: secretKey}}
 	c.Cache.Memory = 64 << 20
 	c.Migration.Mirror.Quarantine = config.Duration(quarantine)
+	c.Migration.Backfill.Throttle.Bandwidth = bandwidth
 	if s.gateway, err = gateway.Open(ctx, c, slog.New(slog.NewTextHandler(log, nil))); err != nil {
 		return nil, err
+	}
+	if s.operator, err = s.gateway.Operator(ctx, bucketName); err != nil {
+		return nil, errors.Join(err, s.gateway.Close())
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -147,88 +159,16 @@ func (s *stage) openGateway(ctx context.Context) (stop func() error, err error) 
 	if err != nil {
 		return nil, errors.Join(err, s.gateway.Close())
 	}
-	s.players = &players{client: client, bucket: bucketName, old: s.library}
+	s.players = newPlayers(client, s.library)
 
 	serveCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() { ended <- s.gateway.Serve(serveCtx, listener) }()
-	s.say("Sluice serves the bucket %q at http://%s: old is the primary, writes go to both.", bucketName, s.endpoint)
+	s.say("Sluice serves the bucket %q at http://%s, from old alone: no migration was started.", bucketName, s.endpoint)
 	return func() error {
 		cancel()
 		return errors.Join(<-ended, log.Close())
 	}, nil
-}
-
-// play runs the plot. The verdict is what was wrong with the answers; err is why
-// the plot could not go on.
-func (s *stage) play(ctx context.Context) (verdict, err error) {
-	s.players.start(ctx, playerN)
-	s.say("%d players upload, replace, read, list and delete, and check every answer.", playerN)
-	if err := pause(ctx, playTime); err != nil {
-		return nil, err
-	}
-	s.say("%d requests so far, %d failed. Now the new store goes down.", s.players.requests.Load(), s.players.failed.Load())
-	if err := s.oldNew[1].Stop(); err != nil {
-		return nil, err
-	}
-	if err := pause(ctx, outage); err != nil {
-		return nil, err
-	}
-	s.say("%d requests so far, %d failed. The journal remembers %d keys that new has missed. New comes back.",
-		s.players.requests.Load(), s.players.failed.Load(), s.gateway.Journal().Pending())
-	if err := s.oldNew[1].Restart(ctx); err != nil {
-		return nil, err
-	}
-	if err := pause(ctx, playTime/2); err != nil {
-		return nil, err
-	}
-	s.players.end()
-	if err := s.settle(ctx); err != nil {
-		return nil, err
-	}
-	if err := s.readEverything(ctx); err != nil {
-		return nil, err
-	}
-	return s.report(ctx)
-}
-
-// settle waits until the journal is empty.
-func (s *stage) settle(ctx context.Context) error {
-	began := time.Now()
-	s.say("The players rest. %d keys still wait for the repairer.", s.gateway.Journal().Pending())
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	if err := s.gateway.Journal().Quiet(ctx); err != nil {
-		return fmt.Errorf("the repairs did not end: %w", err)
-	}
-	s.repairTook = time.Since(began)
-	repaired, _ := s.gateway.Repairer().Repaired()
-	s.say("Repaired: %d keys; nobody asked for it.", repaired)
-	return nil
-}
-
-// readEverything reads every old object once, as visitors would over the weeks:
-// what new lacks is copied from the same read.
-func (s *stage) readEverything(ctx context.Context) error {
-	visitors, ctx := errgroup.WithContext(ctx)
-	visitors.SetLimit(playerN)
-	for _, o := range s.library {
-		visitors.Go(func() error {
-			s.players.get(ctx, o)
-			return ctx.Err()
-		})
-	}
-	if err := visitors.Wait(); err != nil {
-		return err
-	}
-	s.say("Visitors have looked at every old object once; each was copied to new on its way.")
-	settled, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	bucket, err := s.gateway.Bucket(settled, bucketName)
-	if err != nil {
-		return err
-	}
-	return bucket.CopiesDone(settled)
 }
 
 // keep leaves everything running until the user ends it.
@@ -240,16 +180,4 @@ Still serving. Try it:
 Ctrl-C ends it.
 `, accessKey, secretKey, s.endpoint, bucketName)
 	<-ctx.Done()
-}
-
-// pause lets the players play.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

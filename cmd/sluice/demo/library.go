@@ -42,6 +42,10 @@ func (o object) check(body io.Reader) error {
 	return nil
 }
 
+// unread is an object of the library that the players leave alone: the demo damages it,
+// and nobody is to see that.
+const unread = "media_attachments/files/109/876/543/original/wedding.jpg"
+
 // library is what a small Mastodon server has stored over the years: mostly
 // small pictures, some larger media, a video uploaded in parts, and the odd names
 // and sizes that real life brings.
@@ -54,14 +58,15 @@ func library() []object {
 			all = append(all, object{key: fmt.Sprintf(format, id), size: smallest + r.IntN(largest-smallest)})
 		}
 	}
-	add(800, "accounts/avatars/%s/original/avatar.png", 1<<10, 40<<10)
-	add(300, "accounts/headers/%s/original/header.jpg", 10<<10, 120<<10)
-	add(700, "media_attachments/files/%s/small/picture.webp", 2<<10, 60<<10)
-	add(150, "media_attachments/files/%s/original/photo.jpeg", 60<<10, 400<<10)
-	add(40, "cache/preview_cards/images/%s/original/card.png", 5<<10, 50<<10)
+	add(500, "accounts/avatars/%s/original/avatar.png", 1<<10, 40<<10)
+	add(200, "accounts/headers/%s/original/header.jpg", 10<<10, 120<<10)
+	add(450, "media_attachments/files/%s/small/picture.webp", 2<<10, 60<<10)
+	add(110, "media_attachments/files/%s/original/photo.jpeg", 60<<10, 400<<10)
+	add(30, "cache/preview_cards/images/%s/original/card.png", 5<<10, 50<<10)
 	add(3, "media_attachments/files/%s/original/clip.mp4", 7<<20, 8<<20)
 	return append(all,
 		object{key: "media_attachments/files/111/222/333/original/video.mp4", size: 12 << 20, parts: 2},
+		object{key: unread, size: 300 << 10},
 		object{key: "custom_emojis/images/000/001/blåhaj 🦈.png", size: 3 << 10},
 		object{key: "custom_emojis/images/000/002/a+b & c=d.png", size: 2 << 10},
 		object{key: "custom_emojis/images/000/003/ελληνικά/日本語.png", size: 1 << 10},

@@ -19,10 +19,11 @@ import (
 type players struct {
 	client *minio.Core
 	bucket string
-	old    []object // the library: read, never changed
+	old    []object // of the library, the most popular first: read, never changed
 
-	stop  chan struct{}
-	group sync.WaitGroup
+	stop    chan struct{}
+	curtain sync.RWMutex // read-held during a turn
+	group   sync.WaitGroup
 
 	requests, failed atomic.Int64
 	mu               sync.Mutex
@@ -34,24 +35,50 @@ type players struct {
 
 const maxErrors = 5
 
+// think is how long a player rests after a turn, at most. It keeps the demo small
+// enough for any machine's memory.
+const think = 150 * time.Millisecond
+
+func newPlayers(client *minio.Core, library []object) *players {
+	p := &players{
+		client: client, bucket: bucketName, stop: make(chan struct{}),
+		present: make(map[string]object), deleted: make(map[string]bool),
+	}
+	for _, o := range library {
+		if o.key != unread {
+			p.old = append(p.old, o)
+		}
+	}
+	rand.New(rand.NewPCG(4, 5)).Shuffle(len(p.old), func(i, j int) { p.old[i], p.old[j] = p.old[j], p.old[i] })
+	return p
+}
+
 func (p *players) start(ctx context.Context, n int) {
-	p.stop = make(chan struct{})
-	p.present, p.deleted = make(map[string]object), make(map[string]bool)
 	for i := range n {
 		p.group.Go(func() {
 			r := rand.New(rand.NewPCG(uint64(i), 3))
+			popular := rand.NewZipf(r, 1.2, 20, uint64(len(p.old)-1))
 			for turn := 0; ; turn++ {
 				select {
 				case <-p.stop:
 					return
 				case <-ctx.Done():
 					return
-				default:
-					p.play(ctx, r, i, turn)
+				case <-time.After(time.Duration(r.Int64N(int64(think)))):
+					p.curtain.RLock()
+					p.play(ctx, r, popular, i, turn)
+					p.curtain.RUnlock()
 				}
 			}
 		})
 	}
+}
+
+// rest lets the players end their turns, and play on after f.
+func (p *players) rest(f func() error) error {
+	p.curtain.Lock()
+	defer p.curtain.Unlock()
+	return f()
 }
 
 func (p *players) end() {
@@ -60,7 +87,7 @@ func (p *players) end() {
 }
 
 // play is one toot's worth of requests.
-func (p *players) play(ctx context.Context, r *rand.Rand, player, turn int) {
+func (p *players) play(ctx context.Context, r *rand.Rand, popular *rand.Zipf, player, turn int) {
 	o := object{
 		key:  fmt.Sprintf("media_attachments/files/%02d/%05d/original/new.jpg", player, turn),
 		size: 1<<10 + r.IntN(100<<10),
@@ -73,7 +100,7 @@ func (p *players) play(ctx context.Context, r *rand.Rand, player, turn int) {
 		p.get(ctx, o)
 	}
 	for range 3 {
-		p.get(ctx, p.old[r.IntN(len(p.old))])
+		p.get(ctx, p.old[popular.Uint64()])
 	}
 	switch turn % 8 {
 	case 3:

@@ -48,56 +48,48 @@ func put(ctx context.Context, s backends.Store, o object) error {
 type comparison struct {
 	old, new                         int
 	same, differ, missing, undeleted int
-	problems                         []error
 }
 
-// compare reads both stores, key by key and byte by byte.
-func (s *stage) compare(ctx context.Context) (comparison, error) {
+// everything is what is to be there.
+func (s *stage) everything() map[string]object {
 	want := maps.Clone(s.players.present)
 	for _, o := range s.library {
 		want[o.key] = o
 	}
-	var c comparison
-	problem := func(format string, args ...any) {
-		if len(c.problems) < maxErrors {
-			c.problems = append(c.problems, fmt.Errorf(format, args...))
-		}
+	return want
+}
+
+// compare reads both stores, key by key and byte by byte.
+func (s *stage) compare(ctx context.Context) (c comparison, err error) {
+	old, err := listing(ctx, s.oldRaw)
+	if err != nil {
+		return c, err
 	}
-	listed := make(map[string]int)
-	for i, store := range []backends.Store{s.oldRaw, s.newRaw} {
-		for o, err := range backends.Walk(ctx, store, backends.ListRequest{}) {
-			switch {
-			case err != nil:
-				return c, err
-			case mirror.IsReserved(o.Key):
-				continue
-			case s.players.deleted[o.Key]:
+	new, err := listing(ctx, s.newRaw)
+	if err != nil {
+		return c, err
+	}
+	c.old, c.new = len(old), len(new)
+	want := s.everything()
+	for _, listed := range []map[string]string{old, new} {
+		for key := range listed {
+			if s.players.deleted[key] {
 				c.undeleted++
-				problem("%q was deleted and is still on %s", o.Key, store.Name())
+				s.wrong("%q was deleted and is still on a store", key)
+			} else if _, ok := want[key]; !ok {
+				s.wrong("%q is on a store and nobody uploaded it", key)
 			}
-			listed[o.Key] |= 1 << i
-			if i == 0 {
-				c.old++
-			} else {
-				c.new++
-			}
-		}
-	}
-	for key, on := range listed {
-		if _, ok := want[key]; !ok && !s.players.deleted[key] {
-			problem("%q is on a store and nobody uploaded it (%d)", key, on)
 		}
 	}
 	for key, o := range want {
-		if listed[key] != 3 {
+		if old[key] == "" || new[key] == "" {
 			c.missing++
-			problem("%q is not on both stores", key)
+			s.wrong("%q is not on both stores", key)
 			continue
 		}
-		err := errors.Join(s.verify(ctx, s.oldRaw, o), s.verify(ctx, s.newRaw, o))
-		if err != nil {
+		if err := errors.Join(check(ctx, s.oldRaw, o), check(ctx, s.newRaw, o)); err != nil {
 			c.differ++
-			problem("%w", err)
+			s.wrong("%w", err)
 			continue
 		}
 		c.same++
@@ -105,7 +97,22 @@ func (s *stage) compare(ctx context.Context) (comparison, error) {
 	return c, nil
 }
 
-func (s *stage) verify(ctx context.Context, store backends.Store, o object) error {
+// listing is what a store holds: ETags by key.
+func listing(ctx context.Context, store backends.Store) (map[string]string, error) {
+	etags := make(map[string]string)
+	for o, err := range backends.Walk(ctx, store, backends.ListRequest{}) {
+		if err != nil {
+			return nil, err
+		}
+		if !mirror.IsReserved(o.Key) {
+			etags[o.Key] = o.ETag
+		}
+	}
+	return etags, nil
+}
+
+// check reads an object from a store and tells what is wrong with it.
+func check(ctx context.Context, store backends.Store, o object) error {
 	got, err := store.Get(ctx, backends.GetRequest{Key: o.key})
 	if err != nil {
 		return err
@@ -117,33 +124,47 @@ func (s *stage) verify(ctx context.Context, store backends.Store, o object) erro
 	return nil
 }
 
-// report prints what came of it. The verdict is nil if nothing was wrong.
-func (s *stage) report(ctx context.Context) (verdict, err error) {
-	c, err := s.compare(ctx)
+// checkOld looks whether old still holds what it held when the migration was completed.
+func (s *stage) checkOld(ctx context.Context) error {
+	now, err := listing(ctx, s.oldRaw)
 	if err != nil {
-		return nil, fmt.Errorf("comparing the stores: %w", err)
+		return fmt.Errorf("listing the old store: %w", err)
 	}
+	if !maps.Equal(now, s.leftOnOld) {
+		s.wrong("old was changed after the migration was completed: %d objects then, %d now", len(s.leftOnOld), len(now))
+	}
+	return nil
+}
+
+// verdict is nil if nothing was wrong.
+func (s *stage) verdict() error {
+	problems := append(s.players.errors, s.problems...)
+	if s.players.failed.Load() > 0 || len(problems) > 0 {
+		return errors.Join(append([]error{ErrWrong}, problems...)...)
+	}
+	return nil
+}
+
+// report prints what came of it.
+func (s *stage) report() {
 	repaired, _ := s.gateway.Repairer().Repaired()
 	cache := s.gateway.Cache().Stats()
-	s.say("Compared both stores by content.\n")
+	c := s.atComplete
+	fmt.Fprintln(s.o.Out)
 	table(s.o.Out, [][2]string{
 		{"requests", fmt.Sprint(s.players.requests.Load())},
 		{"failed or wrong", fmt.Sprint(s.players.failed.Load())},
 		{"slowest request", s.players.slowest.Round(time.Millisecond).String()},
-		{"objects on old / on new", fmt.Sprintf("%d / %d", c.old, c.new)},
-		{"same on both, byte by byte", fmt.Sprint(c.same)},
-		{"different / missing / not deleted", fmt.Sprintf("%d / %d / %d", c.differ, c.missing, c.undeleted)},
+		{"longest hold of writes", s.longestHold.Round(time.Millisecond / 10).String()},
 		{"keys repaired after the outage", fmt.Sprint(repaired)},
-		{"last repair after the last request", s.repairTook.Round(100 * time.Millisecond).String()},
+		{"before complete: objects on old / on new", fmt.Sprintf("%d / %d", c.old, c.new)},
+		{"  same on both, byte by byte", fmt.Sprint(c.same)},
+		{"  different / missing / not deleted", fmt.Sprintf("%d / %d / %d", c.differ, c.missing, c.undeleted)},
 		{"reads answered by the cache", fmt.Sprintf("%d of %d", cache.Hits, cache.Hits+cache.Misses)},
-		{"in the cache", fmt.Sprintf("%d objects, %d MiB", cache.Objects, cache.Bytes>>20)},
 	})
-	problems := append(s.players.errors, c.problems...)
-	if s.players.failed.Load() > 0 || len(c.problems) > 0 {
-		return errors.Join(append([]error{ErrWrong}, problems...)...), nil
+	if s.verdict() == nil {
+		fmt.Fprintln(s.o.Out, "\nNothing lost, nothing wrong: the bucket has moved, and nobody noticed.")
 	}
-	fmt.Fprintln(s.o.Out, "\nNothing lost, nothing wrong, nobody waited for the store that was down.")
-	return nil, nil
 }
 
 func table(w io.Writer, rows [][2]string) {
