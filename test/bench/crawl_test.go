@@ -51,11 +51,11 @@ func BenchmarkCrawl(b *testing.B) {
 		for round := range rounds {
 			for _, way := range []struct {
 				name string
-				run  func(*testing.B, *servers.Server, *servers.Server, string, string, int) time.Duration
+				run  func(*testing.B, *servers.Server, *servers.Server, string, string, *s3.Store) time.Duration
 			}{{"sluice", bySluice}, {"rclone", byRclone}, {"mc", byMC}} {
 				target := fmt.Sprintf("%s-%d-%d", way.name, c.n, round)
 				store := new.Store(b, "new", target)
-				d := way.run(b, old, new, bucket, target, c.n)
+				d := way.run(b, old, new, bucket, target, source)
 				took[way.name] = append(took[way.name], d)
 				b.Logf("%d objects of %s, %s: %v", c.n, c.name, way.name, d.Round(10*time.Millisecond))
 				empty(b, store, c.n)
@@ -77,7 +77,7 @@ func least(all []time.Duration) time.Duration {
 }
 
 // bySluice counts from the command to the moment at which the backfill is finished.
-func bySluice(b *testing.B, old, new *servers.Server, from, to string, n int) time.Duration {
+func bySluice(b *testing.B, old, new *servers.Server, from, to string, source *s3.Store) time.Duration {
 	up := func(s *servers.Server, bucket string) process.Upstream {
 		return process.Upstream{Endpoint: s.Endpoint, Bucket: bucket, AccessKey: s.AccessKey, SecretKey: s.SecretKey}
 	}
@@ -100,14 +100,15 @@ func bySluice(b *testing.B, old, new *servers.Server, from, to string, n int) ti
 		return nil
 	})
 	took := time.Since(began)
-	if last.Backfill.Copied.Objects != int64(n) {
-		b.Fatalf("%+v", last.Backfill)
+	// The next round is another migration of the same bucket.
+	if _, err := source.Delete(b.Context(), backends.DeleteRequest{Key: ".sluice/marker.json"}); err != nil {
+		b.Fatal(err)
 	}
 	return took
 }
 
 // byRclone runs it with the flags that were the fastest of those tried.
-func byRclone(b *testing.B, old, new *servers.Server, from, to string, _ int) time.Duration {
+func byRclone(b *testing.B, old, new *servers.Server, from, to string, _ *s3.Store) time.Duration {
 	var env []string
 	for name, s := range map[string]*servers.Server{"SRC": old, "DST": new} {
 		prefix := "RCLONE_CONFIG_" + name + "_"
@@ -119,7 +120,7 @@ func byRclone(b *testing.B, old, new *servers.Server, from, to string, _ int) ti
 		"--s3-upload-concurrency", "4", "--retries", "1", "--config", os.DevNull)
 }
 
-func byMC(b *testing.B, old, new *servers.Server, from, to string, _ int) time.Duration {
+func byMC(b *testing.B, old, new *servers.Server, from, to string, _ *s3.Store) time.Duration {
 	host := func(s *servers.Server) string {
 		return "http://" + s.AccessKey + ":" + s.SecretKey + "@" + strings.TrimPrefix(s.Endpoint, "http://")
 	}
