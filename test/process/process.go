@@ -71,6 +71,14 @@ func StartWildcard(t testing.TB, old, new Upstream, extra string) *Gateway {
 	return g
 }
 
+// StartWildcardBefore is StartWildcard before the migration.
+func StartWildcardBefore(t testing.TB, old, new Upstream, extra string) *Gateway {
+	t.Helper()
+	g := prepare(t, old, new, "*", old.AccessKey, old.SecretKey, extra)
+	g.Restart(t)
+	return g
+}
+
 func prepare(t testing.TB, old, new Upstream, bucket, accessKey, secretKey, extra string) *Gateway {
 	t.Helper()
 	g := &Gateway{binary: build(t), address: freeAddress(t)}
