@@ -21,7 +21,7 @@ import (
 var transitions = flag.Int("transitions", 24, "how many phase changes to kill the gateway in")
 
 // small is a bucket between two stores in this process, that outlive the gateway.
-func small(t *testing.T, n int) *life {
+func small(t *testing.T, n int, change ...func(old *process.Upstream)) *life {
 	t.Helper()
 	l := &life{t: t, library: library(n, 0, 0)}
 	var ups [2]process.Upstream
@@ -47,6 +47,9 @@ func small(t *testing.T, n int) *life {
 		if err := o.put(t.Context(), l.old); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for _, c := range change {
+		c(&ups[0])
 	}
 	l.gateway = process.StartBefore(t, ups[0], ups[1], "migration: { mirror: { quarantine: 300ms } }")
 	l.operator = l.gateway.Operator(t)

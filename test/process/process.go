@@ -40,7 +40,10 @@ type Gateway struct {
 }
 
 // Upstream is a store as the configuration names it.
-type Upstream struct{ Endpoint, Bucket, AccessKey, SecretKey string }
+type Upstream struct {
+	Endpoint, Bucket, AccessKey, SecretKey string
+	ReadOnly                               bool
+}
 
 // Start builds the program and starts it between two stores, with the migration from the
 // one to the other begun. extra is further configuration.
@@ -86,8 +89,8 @@ func prepare(t testing.TB, old, new Upstream, bucket, accessKey, secretKey, extr
 	dir := t.TempDir()
 	g.config = filepath.Join(dir, "sluice.yaml")
 	upstream := func(u Upstream) string {
-		return fmt.Sprintf("{ endpoint: %q, bucket: %q, access_key_id: %q, secret_access_key: %q }",
-			u.Endpoint, u.Bucket, u.AccessKey, u.SecretKey)
+		return fmt.Sprintf("{ endpoint: %q, bucket: %q, access_key_id: %q, secret_access_key: %q, read_only: %t }",
+			u.Endpoint, u.Bucket, u.AccessKey, u.SecretKey, u.ReadOnly)
 	}
 	config := fmt.Sprintf(`
 state_dir: %q
