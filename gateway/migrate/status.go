@@ -61,6 +61,7 @@ type Progress struct {
 	// Of a verification.
 	Level  Level   `json:"level,omitempty"`
 	Sample float64 `json:"sample,omitempty"` // percent of the objects whose content is read
+	Prefix string  `json:"prefix,omitempty"` // of the keys it is of
 	Read   Amount  `json:"read"`             // content really compared
 
 	// What was found.
