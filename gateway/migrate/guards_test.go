@@ -85,6 +85,7 @@ func TestGuards(t *testing.T) {
 		{"new cuts what it answers", Switch, ready, func(y *yard) {
 			y.new.Fail(faulty.Fault{Op: "GetObject", Key: canaryKey, Truncate: 3})
 		}, guardNew, false, nil},
+		{"new answers other bytes", Switch, ready, func(y *yard) { y.Bucket.New().Store = lying{y.new, canaryKey} }, guardNew, false, nil},
 		{"old takes nothing", Switch, ready, deny(old, "PutObject"), guardOld, false, nil},
 		{"everyone can list", Switch, ready, func(y *yard) { y.Bucket.New().Store = open{y.new} }, guardListing, true, nil},
 		{"no state at the switch", Switch, ready, noState, guardState, false, nil},

@@ -123,11 +123,12 @@ func TestVerifyFix(t *testing.T) {
 		left     []string
 		gone     int64 // differences left
 	}{
-		"mirroring":                {[]Command{Start}, VerifyOrder{Fix: true}, "body", []string{"extra"}, 1},
-		"mirroring, deleting":      {[]Command{Start}, VerifyOrder{Fix: true, DeleteExtra: true, MaxDelete: 1}, "body", nil, 0},
-		"switched":                 {[]Command{Start, Switch}, VerifyOrder{Fix: true}, "ydob", []string{"gone"}, 1},
-		"switched, deleting":       {[]Command{Start, Switch}, VerifyOrder{Fix: true, DeleteExtra: true, MaxDelete: 1}, "ydob", nil, 0},
-		"rolled back and deleting": {[]Command{Start, Switch, Rollback}, VerifyOrder{Fix: true, DeleteExtra: true, MaxDelete: 9}, "body", nil, 0},
+		"mirroring":                 {[]Command{Start}, VerifyOrder{Fix: true}, "body", []string{"extra"}, 1},
+		"mirroring, a number alone": {[]Command{Start}, VerifyOrder{Fix: true, MaxDelete: 5}, "body", []string{"extra"}, 1},
+		"mirroring, deleting":       {[]Command{Start}, VerifyOrder{Fix: true, DeleteExtra: true, MaxDelete: 1}, "body", nil, 0},
+		"switched":                  {[]Command{Start, Switch}, VerifyOrder{Fix: true}, "ydob", []string{"gone"}, 1},
+		"switched, deleting":        {[]Command{Start, Switch}, VerifyOrder{Fix: true, DeleteExtra: true, MaxDelete: 1}, "ydob", nil, 0},
+		"rolled back and deleting":  {[]Command{Start, Switch, Rollback}, VerifyOrder{Fix: true, DeleteExtra: true, MaxDelete: 9}, "body", nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inYard(t, func(t *testing.T, y *yard) {
