@@ -110,8 +110,8 @@ var shapes = map[string]func(i int) string{
 // and put off, its spans cut and its pages of odd sizes: in the end every key was seen,
 // and every count is what one undisturbed sweep counts. Seen to fail with After moved to
 // the newest key done, with what was put off counted at once (item.passed), without
-// adopt or lookAhead, with a record whose keys are plain JSON, and with a cut at middle
-// instead of the key behind it that still says To=key.
+// adopt or lookAhead, with a record whose keys are plain JSON, and with a first
+// half that ends before the second begins.
 func TestSweepExact(t *testing.T) {
 	rules := []config.Rule{
 		{Prefix: "media/00", Mode: config.Lazy},
@@ -302,7 +302,8 @@ func TestSweepEndsWhileListersWait(t *testing.T) {
 
 // TestRulesOrder: a sweep takes the rules in their order and every key by the first that
 // fits it, also where prefixes nest, and asks for no page full of keys that are left to
-// reads. Seen to fail with all rules in elsewhere, with none, and without the jump.
+// reads. Seen to fail with all rules in elsewhere, with none, without the jump, and
+// with a jump that does not pass the key.
 func TestRulesOrder(t *testing.T) { synctest.Test(t, rulesOrder) }
 
 func rulesOrder(t *testing.T) {
@@ -359,7 +360,7 @@ func rulesOrder(t *testing.T) {
 }
 
 // TestSweepIsBounded: a sweep over many keys holds what is under way, not what there is.
-// Seen to fail with items kept in their window, and with windowSize beyond the keys
+// Seen to fail with keys that are kept when done, and with windowSize beyond the keys
 // while the first of them is not done.
 func TestSweepIsBounded(t *testing.T) { synctest.Test(t, sweepIsBounded) }
 

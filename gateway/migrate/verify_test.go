@@ -113,8 +113,8 @@ type faultless struct{}
 func (faultless) Close() error { return nil }
 
 // TestVerifyFix makes the stores equal by the primary of the phase, and deletes only what
-// it may. Seen to fail with Align's direction turned, with remove always true, and with
-// MaxDelete not asked.
+// it may. Seen to fail with Align's direction turned, and without the question for
+// DeleteExtra.
 func TestVerifyFix(t *testing.T) {
 	for name, c := range map[string]struct {
 		commands []Command
@@ -217,8 +217,8 @@ func TestVerifyLooksAgain(t *testing.T) {
 }
 
 // TestVerifyResumes where it was, by command and by a restart; another order, or Restart,
-// begins anew and forgets the findings. Seen to fail without Stop's record, with every
-// order taken for the same, and without clear.
+// begins anew and forgets the findings. Seen to fail with every order taken
+// for the same, and without clear.
 func TestVerifyResumes(t *testing.T) {
 	inYard(t, func(t *testing.T, y *yard) {
 		fill(t, y.oldStore, numbered("k/%03d", 300)...)
