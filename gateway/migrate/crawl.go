@@ -23,7 +23,7 @@ type Crawl struct {
 func NewCrawl(m *Migration, t *throttle.Throttle, rules []config.Rule, dir string) (*Crawl, error) {
 	c := &Crawl{migration: m, rules: rules, runner: runner{
 		bucket: m.Bucket, throttle: t, path: recordPath(dir, "crawl", m.Bucket.Name), log: m.Log,
-		visitor: func(*record) visitor { return &copier{m.Bucket, t} },
+		visitor: func(s *sweep) visitor { return &copier{m.Bucket, t, s} },
 	}}
 	c.due, c.finish = c.needed, c.finished
 	return c, c.open()
@@ -35,10 +35,14 @@ func (c *Crawl) needed() bool {
 		return false
 	}
 	if c.sweep == nil {
-		c.begin(newRecord("", c.rules))
+		c.begin(c.anew())
 	}
 	return true
 }
+
+// anew begins a crawl. Until there is a baseline it looks at what the rules leave to
+// reads too: what new holds of that must be compared like everything else (R11).
+func (c *Crawl) anew() record { return newRecord("", c.rules, !c.bucket.Phase().Baseline) }
 
 func needsCrawl(p mirror.Phase) bool {
 	return p.Name == mirror.Mirroring || p.Name == mirror.Switched && !p.Backfilled
@@ -49,8 +53,12 @@ func needsCrawl(p mirror.Phase) bool {
 func (c *Crawl) finished(ctx context.Context, s *sweep) {
 	s.setState(Waiting)
 	for ctx.Err() == nil {
+		if c.bucket.Unsettled() > 0 { // it would be refused, and have held the writes
+			_ = pause(ctx, time.Second)
+			continue
+		}
 		p := s.progress()
-		err := c.migration.Crawled(ctx, p.Extra == 0, c.everything())
+		err := c.migration.Crawled(ctx, p.Extra == 0, everything(s.rec.Rules))
 		var pending *mirror.PendingError
 		switch {
 		case err == nil, errors.Is(err, errLeft):
@@ -67,9 +75,9 @@ func (c *Crawl) finished(ctx context.Context, s *sweep) {
 	}
 }
 
-// everything tells whether the rules leave nothing to reads.
-func (c *Crawl) everything() bool {
-	for _, r := range c.rules {
+// everything tells whether rules leave nothing to reads.
+func everything(rules []config.Rule) bool {
+	for _, r := range rules {
 		if r.Mode != config.Copy {
 			return false
 		}
@@ -77,9 +85,20 @@ func (c *Crawl) everything() bool {
 	return true
 }
 
+// swept are the rules of the crawl under way, or of the last: the configuration may say
+// otherwise by now.
+func (c *Crawl) swept() []config.Rule {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sweep == nil {
+		return c.rules
+	}
+	return c.sweep.rec.Rules
+}
+
 // Lazily tells whether keys of a lazy rule may be on old alone still.
 func (c *Crawl) Lazily() bool {
-	for _, r := range c.rules {
+	for _, r := range c.swept() {
 		if r.Mode == config.Lazy {
 			return true
 		}
@@ -87,10 +106,10 @@ func (c *Crawl) Lazily() bool {
 	return false
 }
 
-// Pause stops the crawl where it is, also one that has not begun yet.
+// Pause stops the crawl where it is.
 func (c *Crawl) Pause() error {
 	c.mu.Lock()
-	c.needed()
+	c.needed() // one that has not begun must not begin after this
 	c.mu.Unlock()
 	return c.halt(Paused)
 }
@@ -100,7 +119,7 @@ func (c *Crawl) Resume() {
 	c.mu.Lock()
 	if s := c.sweep; s != nil && c.stop == nil {
 		if s.state() == Finished {
-			rec := newRecord("", c.rules)
+			rec := c.anew()
 			rec.Total, rec.Counted = s.progress().Total, true
 			c.begin(rec)
 		} else {
@@ -117,7 +136,7 @@ func (c *Crawl) Progress() *Progress {
 	if p == nil {
 		return nil
 	}
-	for _, r := range c.rules {
+	for _, r := range c.swept() {
 		if r.Mode != config.Copy {
 			p.Passed = append(p.Passed, r)
 		}
@@ -129,17 +148,24 @@ func (c *Crawl) Progress() *Progress {
 type copier struct {
 	bucket   *mirror.Bucket
 	throttle *throttle.Throttle
+	sweep    *sweep
 }
+
+// skew is how much later old may be about an object that both were given at once.
+const skew = time.Minute
 
 func (v *copier) look(p pair) (result, bool) {
 	phase := v.bucket.Phase()
 	mirroring := phase.Name == mirror.Mirroring
 	switch {
+	case p.new == nil && v.sweep.leftOut(p.key):
+		return result{found: equal, size: p.old.Size}, false // it is left to reads
 	case p.old == nil && !mirroring:
 		return result{found: equal, size: p.new.Size}, false // new is right
 	case p.old == nil, p.new == nil:
 		return result{}, true
-	case mirroring && !phase.Baseline, mirroring && !alike(v.bucket, p.old, p.new):
+	case mirroring && !phase.Baseline, mirroring && !alike(v.bucket, p.old, p.new),
+		mirroring && p.old.LastModified.After(p.new.LastModified.Add(skew)): // its headers may have changed
 		return result{}, true
 	}
 	return result{found: equal, size: p.old.Size}, false

@@ -43,7 +43,11 @@ func (o *Operator) guards(ctx context.Context, c Command) []Guard {
 		}
 		return append(list, o.notListable(ctx), o.stateWritable())
 	case Rollback:
-		return []Guard{o.reversible(), o.caughtUp(ctx), o.writable(ctx, guardOld, o.Bucket.Old()), o.stateWritable()}
+		list := []Guard{o.reversible(), o.caughtUp(ctx)}
+		if !o.Bucket.Old().ReadOnly {
+			list = append(list, o.writable(ctx, guardOld, o.Bucket.Old()))
+		}
+		return append(list, o.stateWritable())
 	case Complete:
 		return []Guard{o.complete(), o.caughtUp(ctx), o.writable(ctx, guardNew, o.Bucket.New()), o.stateWritable()}
 	case Cancel:
@@ -138,10 +142,10 @@ func (o *Operator) verified() Guard {
 	switch wrong := int64(0); {
 	case p == nil:
 		g = guard(guardVerified, errors.New("the stores have not been compared: run verify"), "")
+	case p.Prefix != "":
+		g = guard(guardVerified, fmt.Errorf("only the keys with the prefix %q have been compared: run verify without one", p.Prefix), "")
 	case p.State != Finished:
 		g = guard(guardVerified, fmt.Errorf("the verification is %s: let it finish", p.State), "")
-	case p.Prefix != "":
-		g = guard(guardVerified, fmt.Errorf("the last verification looked at the keys that begin with %q alone: run verify without a prefix", p.Prefix), "")
 	case time.Since(p.Finished) > freshness:
 		g = guard(guardVerified, fmt.Errorf("the last verification is of %s: run verify again", p.Finished.Format(time.DateTime)), "")
 	default:
@@ -209,8 +213,11 @@ func canary(ctx context.Context, s *mirror.Store) error {
 		}
 		read, err := io.ReadAll(got.Body)
 		got.Body.Close()
-		if err != nil || !bytes.Equal(read, want) {
-			return fmt.Errorf("store %s answers %q (range %q) of an object that holds %q: %w", s.Name(), read, part, want, err)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(read, want) {
+			return fmt.Errorf("store %s answers %q (range %q) of an object that holds %q", s.Name(), read, part, want)
 		}
 	}
 	if s.Profile.ACLs {

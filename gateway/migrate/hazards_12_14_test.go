@@ -241,11 +241,14 @@ func TestHazard14BehindOurBack(t *testing.T) {
 	t.Run("while it is copied in parts", func(t *testing.T) {
 		hazard(t, func(t *testing.T, r *rig) {
 			r.parts(r.old.Store, "aaaa", "bbbb")
-			upload := hold(r.new, "UploadPart", "k")
+			whole, part := hold(r.old, "GetObject", "k"), hold(r.old, "GetObject", "k")
 			done := background(func() error { return r.backfill("k") })
-			r.await(upload)
+			r.await(whole)
+			close(whole.open)
+			r.await(part)
+			synctest.Wait() // the other part is on new
 			r.parts(r.old.Store, "cccc", "dddd")
-			close(upload.open)
+			close(part.open)
 			<-done
 			r.want("new", r.on(r.new, "k"), absent)
 			r.ok(r.backfill("k"))

@@ -72,11 +72,12 @@ type listing struct {
 
 	rest []backends.ListedObject
 	last string
+	to   string // the span's end
 }
 
 func list(ctx context.Context, store backends.Reader, s span) *listing {
 	ctx, cancel := context.WithCancel(ctx)
-	l := &listing{store: store, pages: make(chan *backends.ListPage), cancel: cancel, last: s.After}
+	l := &listing{store: store, pages: make(chan *backends.ListPage), cancel: cancel, last: s.After, to: s.To}
 	go func() {
 		defer close(l.pages)
 		l.failed = l.run(ctx, s)
@@ -123,7 +124,10 @@ func (l *listing) peek() (*backends.ListedObject, error) {
 			// What is compared with an unsorted listing would be taken for absent.
 			return nil, fmt.Errorf("store %s lists %q behind %q: its listings are not sorted, and can not be compared", l.store.Name(), o.Key, l.last)
 		}
-		if !mirror.IsReserved(o.Key) {
+		switch {
+		case l.to != "" && o.Key > l.to:
+			return nil, nil
+		case !mirror.IsReserved(o.Key):
 			return o, nil
 		}
 		l.pass()

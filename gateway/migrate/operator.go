@@ -92,7 +92,7 @@ func (o *Operator) Command(ctx context.Context, c Command, order Order) (r Repor
 	case order.DryRun:
 		return r, nil
 	}
-	if c == Start || c == Cancel { // what was crawled is not of the next migration
+	if c == Start { // what was crawled is not of this migration
 		if err := errors.Join(o.Crawl.Forget(), o.Verify.Forget()); err != nil {
 			return r, err
 		}
@@ -102,8 +102,11 @@ func (o *Operator) Command(ctx context.Context, c Command, order Order) (r Repor
 	if err != nil {
 		return r, err
 	}
+	if c == Cancel { // start forgets it too, should this fail
+		err = errors.Join(o.Crawl.Forget(), o.Verify.Forget())
+	}
 	r.Done, r.To, o.since = true, o.Bucket.Phase().Name, time.Now()
-	return r, nil
+	return r, err
 }
 
 func (o *Operator) steer(c Command, r Report) (Report, error) {

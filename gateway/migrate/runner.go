@@ -18,7 +18,7 @@ type runner struct {
 	throttle *throttle.Throttle
 	path     string // of the record
 	log      *slog.Logger
-	visitor  func(*record) visitor
+	visitor  func(*sweep) visitor
 	// due begins a sweep of its own accord, or tells that there is no need of the one
 	// there is; it is called with mu held.
 	due func() bool
@@ -27,12 +27,12 @@ type runner struct {
 	// giveUp is after how many attempts a key counts as failed; 0: never.
 	giveUp int
 
-	mu      sync.Mutex
-	sweep   *sweep             // the one under way, or the last; nil before the first
-	stop    context.CancelFunc // of the one under way; else nil
-	ended   chan struct{}      // closed when it has stopped
-	halting int                // calls of halt under way: until they end nothing begins
-	wake    chan struct{}
+	mu    sync.Mutex
+	sweep *sweep             // the one under way, or the last; nil before the first
+	stop  context.CancelFunc // of the one under way; else nil
+	ended chan struct{}      // closed when it has stopped
+	halts int                // under way: nothing begins
+	wake  chan struct{}
 }
 
 // open reads what there is of an earlier sweep.
@@ -51,7 +51,7 @@ func (r *runner) begin(rec record) {
 		old: r.bucket.Old(), new: r.bucket.New(), throttle: r.throttle, path: r.path,
 		log: r.log.With("bucket", r.bucket.Name), rec: rec, giveUp: r.giveUp,
 	}
-	s.visitor = r.visitor(&s.rec)
+	s.visitor = r.visitor(s)
 	r.sweep = s
 }
 
@@ -73,7 +73,7 @@ func (r *runner) Run(ctx context.Context) {
 func (r *runner) next(ctx context.Context) (*sweep, context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.halting > 0 || !r.due() || r.sweep == nil {
+	if r.halts > 0 || !r.due() || r.sweep == nil {
 		return nil, nil
 	}
 	if state := r.sweep.state(); state != Running && state != Waiting {
@@ -115,13 +115,13 @@ func (r *runner) run(ctx context.Context, s *sweep) {
 // halt stops the sweep under way, with everything it does.
 func (r *runner) halt(state RunState) error {
 	r.mu.Lock()
-	r.halting++
 	s, stop, ended := r.sweep, r.stop, r.ended
+	r.halts++
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.halting--
+		r.halts--
 	}()
 	if stop != nil {
 		stop()

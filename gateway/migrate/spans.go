@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"sluice/backends"
 )
@@ -33,6 +34,7 @@ type window struct {
 type item struct {
 	key    string
 	done   bool
+	passed bool    // the record has moved over it
 	result *result // nil: it is counted when it is tried again
 }
 
@@ -45,6 +47,20 @@ const cutAfter = 2000
 
 func newWindow(s *spanRecord) *window {
 	return &window{spanRecord: s, slots: make(chan struct{}, windowSize), pos: s.After}
+}
+
+// wake lets those look again who wait for a span to list.
+func (s *spans) wake() {
+	s.mu.Lock() // else who has looked and does not wait yet would miss it
+	defer s.mu.Unlock()
+	s.changed.Broadcast()
+}
+
+// to is a span's end now.
+func (s *spans) to(w *window) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return w.To
 }
 
 // claim waits for a span to list. It is nil when there will be none.
@@ -79,30 +95,45 @@ func (s *spans) claim(ctx context.Context) *window {
 }
 
 // probes bounds the requests for cutting a span once.
-const probes = 24
+const probes = 32
 
 // divide cuts a span at a key about half way between where its listing is and its end,
 // and frees the second half. s.mu is held, but not during the requests.
 func (s *spans) divide(ctx context.Context, w *window) {
 	w.cut = true // by nobody else meanwhile
-	low, high := w.pos, w.To
-	for range probes {
-		middle := between(low, high, w.Prefix)
-		if middle <= low || high != "" && middle >= high {
-			return
+	left := probes
+	// first is the first key behind another that old has in the span; "" if none.
+	first := func(after string) (key string, ok bool) {
+		if left--; left < 0 {
+			return "", false
 		}
 		s.mu.Unlock()
-		page, err := s.sweep.old.List(ctx, backends.ListRequest{Prefix: w.Prefix, After: middle, MaxKeys: 1})
+		page, err := s.sweep.old.List(ctx, backends.ListRequest{Prefix: w.Prefix, After: after, MaxKeys: 1})
 		s.mu.Lock()
 		switch {
 		case err != nil || w.ended:
-			return
+			return "", false
 		case len(page.Objects) == 0 || w.To != "" && page.Objects[0].Key >= w.To:
+			return "", true
+		}
+		return page.Objects[0].Key, true
+	}
+	low := w.pos
+	high, ok := ceiling(low, w, first)
+	for ok {
+		middle := between(low, high)
+		if middle <= low || middle >= high {
+			return
+		}
+		var key string
+		switch key, ok = first(middle); {
+		case !ok:
+			return
+		case key == "":
 			high = middle
-		case page.Objects[0].Key <= w.pos:
+		case key <= w.pos:
 			low = w.pos // the listing has passed it meanwhile
 		default:
-			key := page.Objects[0].Key
 			second := &spanRecord{span{Prefix: w.Prefix, After: key, To: w.To}, w.Rule}
 			w.To, w.cut, w.since = key, false, 0
 			s.sweep.rec.Spans = append(s.sweep.rec.Spans, second)
@@ -113,12 +144,38 @@ func (s *spans) divide(ctx context.Context, w *window) {
 	}
 }
 
-// between is a text about half way between two keys with a prefix, of characters that
-// keys are commonly made of. high may be "": no end.
-func between(low, high, prefix string) string {
-	if high == "" {
-		high = prefix + "\x7f"
+// ceiling is a text behind all keys that a span has behind low, with as much in front
+// that they have in common with low as there is: in buckets whose keys all begin alike
+// halving from there is halving what matters.
+func ceiling(low string, w *window, first func(after string) (string, bool)) (string, bool) {
+	same, differ := len(w.Prefix), len(low)+1
+	for differ-same > 1 {
+		n := (same + differ) / 2
+		for n > same && n < len(low) && !utf8.RuneStart(low[n]) {
+			n--
+		}
+		if n == same {
+			break
+		}
+		switch key, ok := first(low[:n] + lastOfAll); {
+		case !ok:
+			return "", false
+		case key == "":
+			same = n
+		default:
+			differ = n
+		}
 	}
+	high := low[:same] + lastOfAll
+	if w.To != "" && w.To < high {
+		high = w.To
+	}
+	return high, true
+}
+
+// between is a text about half way between two others, of characters that keys are
+// commonly made of.
+func between(low, high string) string {
 	n := 0
 	for n < len(low) && n < len(high) && low[n] == high[n] {
 		n++
@@ -143,6 +200,18 @@ func between(low, high, prefix string) string {
 	}
 	common := low[:n]
 	return common + strings.TrimRight(string(tail[:]), " ")
+}
+
+// ahead tells whether a key will be listed. s.mu is held, or nothing runs yet.
+func (s *spans) ahead(key string) bool {
+	for _, r := range s.sweep.rec.Spans {
+		if strings.HasPrefix(key, r.Prefix) && key > r.After && (r.To == "" || key <= r.To) {
+			if _, ok := s.sweep.elsewhere(r.Rule, key); !ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // add makes room for a key in its window, waiting for others to be done. It is nil for
@@ -172,13 +241,16 @@ func (s *spans) add(ctx context.Context, w *window, key string) (*item, error) {
 func (s *spans) done(w *window, it *item, r *result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	it.done, it.result = true, r
+	it.done = true
+	if r != nil {
+		it.result = r
+	}
 	n := 0
 	for n < len(w.items) && w.items[n].done {
 		if r := w.items[n].result; r != nil {
 			s.sweep.rec.Counts.add(*r)
 		}
-		w.After = w.items[n].key
+		w.After, w.items[n].passed = w.items[n].key, true
 		n++
 		<-w.slots
 	}

@@ -71,6 +71,8 @@ type sweep struct {
 	jobs    chan job
 	spans   spans
 
+	saving sync.Mutex // one save at a time; before mu
+
 	mu    sync.Mutex
 	rec   record
 	dirty bool // rec is not on disk
@@ -104,11 +106,12 @@ func (s *sweep) run(ctx context.Context) error {
 	for _, r := range s.rec.Spans {
 		s.spans.free = append(s.spans.free, newWindow(r))
 	}
+	s.lookAhead()
 	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(drainTime, cancel) })()
 	group, soft := errgroup.WithContext(ctx)
-	defer context.AfterFunc(soft, s.spans.changed.Broadcast)()
+	defer context.AfterFunc(soft, s.spans.wake)()
 	var listing sync.WaitGroup
 	for range listers {
 		listing.Add(1)
@@ -177,7 +180,7 @@ func (s *sweep) list(ctx context.Context, w *window) error {
 // listFrom lists a span from a key on. When it comes upon a rule's keys it answers where
 // to go on behind them.
 func (s *sweep) listFrom(ctx context.Context, w *window, after string) (jump string, err error) {
-	pairs := join(ctx, s.old, s.new, span{Prefix: w.Prefix, After: after, To: w.To})
+	pairs := join(ctx, s.old, s.new, span{Prefix: w.Prefix, After: after, To: s.spans.to(w)})
 	defer pairs.close()
 	for {
 		p, ok, err := pairs.next()
@@ -188,8 +191,11 @@ func (s *sweep) listFrom(ctx context.Context, w *window, after string) (jump str
 			s.spans.end(w)
 			return "", nil
 		}
-		if prefix, ok := s.elsewhere(w, p.key); ok {
-			return prefix + lastOfAll, nil
+		if prefix, ok := s.elsewhere(w.Rule, p.key); ok {
+			if behind := prefix + lastOfAll; behind > p.key {
+				return behind, nil
+			}
+			continue // a key that lastOfAll does not reach
 		}
 		it, err := s.spans.add(ctx, w, p.key)
 		if err != nil {
@@ -198,6 +204,10 @@ func (s *sweep) listFrom(ctx context.Context, w *window, after string) (jump str
 		if it == nil {
 			s.spans.end(w)
 			return "", nil
+		}
+		if s.adopt(it) {
+			s.spans.done(w, it, nil)
+			continue
 		}
 		if r, more := s.visitor.look(p); !more {
 			s.spans.done(w, it, &r)
@@ -211,12 +221,35 @@ func (s *sweep) listFrom(ctx context.Context, w *window, after string) (jump str
 	}
 }
 
+// lookAhead marks what was put off in an earlier run and will be listed in this one.
+func (s *sweep) lookAhead() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, l := range s.rec.Later {
+		l.item, l.ahead = nil, s.spans.ahead(key)
+		s.rec.Later[key] = l
+	}
+}
+
+// adopt gives a key that was put off in an earlier run its place.
+func (s *sweep) adopt(it *item) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, ok := s.rec.Later[it.key]
+	if !ok || !l.ahead {
+		return false
+	}
+	l.item, l.ahead = it, false
+	s.rec.Later[it.key] = l
+	return true
+}
+
 // lastOfAll is behind every character that a key can go on with.
 const lastOfAll = "\U0010ffff"
 
-// elsewhere tells whether a key belongs to a rule before the span's own.
-func (s *sweep) elsewhere(w *window, key string) (prefix string, ok bool) {
-	for _, rule := range s.rec.Rules[:w.Rule] {
+// elsewhere tells whether a key belongs to a rule before a span's own.
+func (s *sweep) elsewhere(own int, key string) (prefix string, ok bool) {
+	for _, rule := range s.rec.Rules[:own] {
 		if strings.HasPrefix(key, rule.Prefix) {
 			return rule.Prefix, true
 		}
@@ -268,9 +301,14 @@ func (s *sweep) finish(j job, r *result) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.size = cmp.Or(r.size, s.rec.Later[j.key].Size)
+	l := s.rec.Later[j.key]
+	r.size = cmp.Or(r.size, l.Size)
 	delete(s.rec.Later, j.key)
-	s.rec.Counts.add(*r)
+	if l.item != nil && !l.item.passed {
+		l.item.result = r
+	} else {
+		s.rec.Counts.add(*r)
+	}
 	s.dirty = true
 }
 
@@ -291,6 +329,9 @@ func (s *sweep) putOff(ctx context.Context, j job, why error) error {
 				l.Size = j.old.Size
 			}
 			l.Attempts++
+			if j.item != nil {
+				l.item = j.item
+			}
 			l.due = time.Now().Add(min(time.Second<<min(l.Attempts-1, 9), time.Minute))
 			s.rec.Later[j.key] = l
 			s.dirty = true
@@ -320,7 +361,7 @@ func (s *sweep) again(hard, soft context.Context, listed <-chan struct{}) error 
 			over = true
 		default:
 		}
-		due, left := s.due()
+		due, left := s.due(over)
 		if over && left == 0 {
 			return nil
 		}
@@ -348,13 +389,13 @@ func (s *sweep) again(hard, soft context.Context, listed <-chan struct{}) error 
 	}
 }
 
-// due are the keys whose time has come again.
-func (s *sweep) due() (keys []string, left int) {
+// due are the keys whose time has come again; all says that no more are listed.
+func (s *sweep) due(all bool) (keys []string, left int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	for key, l := range s.rec.Later {
-		if !l.due.After(now) {
+		if !l.due.After(now) && (all || !l.ahead) {
 			keys = append(keys, key)
 		}
 	}
@@ -369,7 +410,7 @@ func (s *sweep) count(ctx context.Context) {
 		if err != nil {
 			return // it is known at the end
 		}
-		if mirror.IsReserved(o.Key) || s.leftOut(o.Key) {
+		if mirror.IsReserved(o.Key) || !s.rec.All && s.leftOut(o.Key) {
 			continue
 		}
 		total.add(1, o.Size)
@@ -380,7 +421,7 @@ func (s *sweep) count(ctx context.Context) {
 	s.total(total, true)
 }
 
-// leftOut tells whether a key is not swept, by a rule.
+// leftOut tells whether a key is left to reads, by a rule.
 func (s *sweep) leftOut(key string) bool {
 	for _, rule := range s.rec.Rules {
 		if strings.HasPrefix(key, rule.Prefix) {
@@ -407,6 +448,8 @@ func (s *sweep) keep(ctx context.Context) {
 
 // save writes the record if it changed.
 func (s *sweep) save() error {
+	s.saving.Lock()
+	defer s.saving.Unlock()
 	s.mu.Lock()
 	s.meter.note(time.Now(), s.rec.Counts.Done)
 	if !s.dirty {
@@ -461,7 +504,7 @@ func (s *sweep) progress() Progress {
 		State: s.rec.State, Started: s.rec.Started, Finished: s.rec.Finished, Total: s.rec.Total, Counted: s.rec.Counted,
 		Done: c.Done, Copied: c.Copied, Read: c.Read,
 		Same: c.Found[equal], Missing: c.Found[missing], Extra: c.Found[extra], Different: c.Found[different], Failed: c.Found[failed],
-		Level: s.rec.Order.Level, Prefix: s.rec.Order.Prefix, Sample: s.rec.Order.Sample,
+		Level: s.rec.Order.Level, Sample: s.rec.Order.Sample, Prefix: s.rec.Order.Prefix,
 	}
 	if s.rec.Order.Fix {
 		p.Fixed = c.Copied.Objects

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"sluice/backends"
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
 )
@@ -28,11 +29,11 @@ type Verification struct {
 func NewVerification(m *Migration, t *throttle.Throttle, dir string) (*Verification, error) {
 	b := m.Bucket
 	path := recordPath(dir, "verify", b.Name)
-	v := &Verification{report: &report{path: strings.TrimSuffix(path, ".json") + ".txt"}, runner: runner{
+	v := &Verification{report: &report{path: findingsPath(dir, b.Name)}, runner: runner{
 		bucket: b, throttle: t, path: path, log: m.Log, giveUp: 8,
 	}}
-	v.visitor = func(r *record) visitor {
-		return &comparer{bucket: b, throttle: t, order: r.Order, report: v.report}
+	v.visitor = func(s *sweep) visitor {
+		return &comparer{bucket: b, throttle: t, order: s.rec.Order, report: v.report, deletions: s}
 	}
 	v.due, v.runner.finish = func() bool { return mirrored(b.Phase()) }, v.finished
 	return v, v.open()
@@ -71,7 +72,7 @@ func (v *Verification) Begin(o VerifyOrder) error {
 		if err := v.report.clear(); err != nil {
 			return err
 		}
-		rec := newRecord(o.Prefix, nil)
+		rec := newRecord(o.Prefix, nil, false)
 		rec.Order = o
 		v.begin(rec)
 	}
@@ -90,6 +91,9 @@ func (o VerifyOrder) check() error {
 	}
 	return nil
 }
+
+// Forget gives up what earlier verifications found.
+func (v *Verification) Forget() error { return errors.Join(v.runner.Forget(), v.report.clear()) }
 
 // Stop stops the verification where it is.
 func (v *Verification) Stop() error {
@@ -145,6 +149,7 @@ func (r *report) add(line string) error {
 	return errors.Join(err, f.Close())
 }
 
+// clear makes room for another verification's findings.
 func (r *report) clear() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -162,8 +167,10 @@ type comparer struct {
 	order    VerifyOrder
 	report   *report
 
-	mu      sync.Mutex
-	deleted int64
+	deletions interface { // what may still be deleted; durable
+		reserve(most int64) (bool, error)
+		giveBack()
+	}
 }
 
 func (v *comparer) look(p pair) (result, bool) {
@@ -219,22 +226,19 @@ func (v *comparer) fix(ctx context.Context, key string, found finding) (done boo
 		return copied == mirror.Created || copied == mirror.There, err
 	}
 	lacking := found == extra && phase.Name == mirror.Mirroring || found == missing // on the primary
-	if lacking && !v.mayDelete() {
-		return false, nil
+	if lacking {
+		if !v.order.DeleteExtra {
+			return false, nil
+		}
+		if may, err := v.deletions.reserve(v.order.MaxDelete); !may || err != nil {
+			return false, err
+		}
 	}
 	copied, err := v.bucket.Align(ctx, key, lacking, v.throttle.Bytes)
-	return copied == mirror.Replaced, err
-}
-
-// mayDelete counts a deletion, if one more is allowed.
-func (v *comparer) mayDelete() bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if !v.order.DeleteExtra || v.deleted >= v.order.MaxDelete {
-		return false
+	if lacking && copied != mirror.Replaced && !backends.Unknown(err) {
+		v.deletions.giveBack()
 	}
-	v.deleted++
-	return true
+	return copied == mirror.Replaced, err
 }
 
 var symbols = map[finding]string{missing: "+", extra: "-", different: "*", failed: "!"}
