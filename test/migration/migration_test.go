@@ -23,7 +23,7 @@ import (
 )
 
 var (
-	objects   = flag.Int("objects", 1500, "how many small objects the old store holds at first")
+	objects   = flag.Int("objects", 500, "how many small objects the old store holds at first")
 	large     = flag.Int("large", 2, "how many large objects the old store holds at first")
 	largeSize = flag.Int64("large-size", 24<<20, "bytes of a large object")
 )
