@@ -15,6 +15,7 @@ import (
 // no more: everything is read, listed and deleted as if it were on new, while the crawl
 // brings it there; a restart changes nothing.
 func TestTheDiskIsFull(t *testing.T) {
+	t.Parallel()
 	l := small(t, 400, func(old *process.Upstream) { old.ReadOnly = true })
 	held, err := l.operator.SetThrottle(t.Context(), throttle.Limits{Bandwidth: 100 << 10})
 	if err != nil {

@@ -153,6 +153,7 @@ func (l *life) phase() (name mirror.PhaseName) {
 // TestRefusals: what would lose data is refused with the exit code 3, by a guard with a
 // name.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	l := small(t, 200)
 	refused := func(guard string, words ...string) {
 		t.Helper()
@@ -208,6 +209,7 @@ func TestRefusals(t *testing.T) {
 // TestStateLostAfterTheSwitch: without its state directory the gateway would take old for
 // right again; it refuses to serve, and says why and what to do.
 func TestStateLostAfterTheSwitch(t *testing.T) {
+	t.Parallel()
 	l := small(t, 20)
 	l.run(migrate.Start)
 	l.until("the backfill is finished", func(s migrate.Status) bool { return s.Backfilled })

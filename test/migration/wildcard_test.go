@@ -18,6 +18,7 @@ import (
 // TestAllBuckets moves every bucket of a server by commands on "*". One that is created
 // after the switch begins switched, and is on the new store.
 func TestAllBuckets(t *testing.T) {
+	t.Parallel()
 	oldServer, newServer := servers.MinIO(t), servers.Versity(t)
 	up := func(s *servers.Server) process.Upstream {
 		return process.Upstream{Endpoint: s.Endpoint, AccessKey: s.AccessKey, SecretKey: s.SecretKey}
