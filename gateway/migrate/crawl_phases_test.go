@@ -144,11 +144,12 @@ func TestEarlySwitch(t *testing.T) {
 // nothing is ever written to old. Seen to fail with Tombstoned left out of Backfill.
 func TestReadOnlyOld(t *testing.T) {
 	inYard(t, func(t *testing.T, y *yard) {
+		y.must(Pause)
 		y.ok(y.delete("k/01"))
 		y.ok(y.write("k/02", "later"))
-		fill(t, y.oldStore, numbered("k/%02d", 20)...)
 		y.restart()
 		y.ok(y.delete("k/03"))
+		y.must(Resume)
 		y.crawled()
 		want := slices.DeleteFunc(numbered("k/%02d", 20), func(k string) bool { return k == "k/01" || k == "k/03" })
 		if got := clients(y.newStore); !slices.Equal(got, want) || y.on(y.newStore, "k/02") != "later" {
@@ -157,7 +158,7 @@ func TestReadOnlyOld(t *testing.T) {
 		if n := y.old.Calls("PutObject") + y.old.Calls("DeleteObject"); n > 0 || len(y.oldStore.Keys()) != 20 {
 			t.Errorf("old was written to %d times", n)
 		}
-	}, frozen)
+	}, frozen, func(y *yard) { fill(t, y.oldStore, numbered("k/%02d", 20)...) })
 }
 
 // TestRulesThatChanged: what a crawl has proven is what it looked at, by the rules it ran
