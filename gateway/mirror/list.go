@@ -38,25 +38,87 @@ func (b *Bucket) List(ctx context.Context, r backends.ListRequest) (*backends.Li
 }
 
 func (b *Bucket) list(ctx context.Context, v view, r backends.ListRequest) (*backends.ListPage, error) {
-	if b.new == nil {
+	if b.new == nil { // it may hold a marker of the migration that led to it
 		page, err := v.primary.List(ctx, r)
-		return withoutReserved(page), err
+		if err != nil {
+			return nil, err
+		}
+		return page, b.hideReserved(ctx, v, page)
 	}
 	r, err := portable(r)
 	if err != nil {
 		return nil, err
 	}
-	var page *backends.ListPage
-	if v.incomplete() {
-		page, err = b.merged(ctx, v, r)
-	} else {
-		page, err = v.primary.List(ctx, r)
-	}
+	page, err := b.visible(ctx, v, r)
 	if err != nil {
 		return nil, err
 	}
+	err = b.endBefore(ctx, v, r, page)
 	goOn(page, r)
-	return withoutReserved(page), nil
+	return page, err
+}
+
+// visible answers a page of what clients may see.
+func (b *Bucket) visible(ctx context.Context, v view, r backends.ListRequest) (*backends.ListPage, error) {
+	all := &backends.ListPage{}
+	for next := r; ; { // once, unless something is hidden whose place others take
+		page, err := b.page(ctx, v, next)
+		if err != nil {
+			return nil, err
+		}
+		before := lines(page, false)
+		if err := b.hideReserved(ctx, v, page); err != nil {
+			return nil, err
+		}
+		all.Objects, all.Prefixes = append(all.Objects, page.Objects...), append(all.Prefixes, page.Prefixes...)
+		all.Truncated = page.Truncated
+		hidden := len(before) - len(page.Objects) - len(page.Prefixes)
+		if hidden == 0 || !page.Truncated {
+			return all, nil
+		}
+		next.After, next.MaxKeys = behind(before[len(before)-1].name, r), hidden
+	}
+}
+
+// endBefore makes a page the last one if nothing but Sluice's own objects follow.
+func (b *Bucket) endBefore(ctx context.Context, v view, r backends.ListRequest, page *backends.ListPage) error {
+	shown := lines(page, false)
+	if !page.Truncated || len(shown) == 0 || shown[len(shown)-1].name > Reserved {
+		return nil
+	}
+	r.After, r.MaxKeys = behind(shown[len(shown)-1].name, r), 1
+	rest, err := b.visible(ctx, v, r)
+	if err == nil && len(rest.Objects)+len(rest.Prefixes) == 0 {
+		page.Truncated = false
+	}
+	return err
+}
+
+// page asks the stores for what a request names, with Sluice's own objects.
+func (b *Bucket) page(ctx context.Context, v view, r backends.ListRequest) (*backends.ListPage, error) {
+	if v.incomplete() {
+		return b.merged(ctx, v, r)
+	}
+	return v.primary.List(ctx, r)
+}
+
+// hideReserved takes Sluice's own objects out of a page, and common prefixes that stand
+// for them alone: with other delimiters than "/" those are shorter than ours.
+func (b *Bucket) hideReserved(ctx context.Context, v view, page *backends.ListPage) error {
+	page.Objects = slices.DeleteFunc(page.Objects, func(o backends.ListedObject) bool { return IsReserved(o.Key) })
+	var failed error
+	page.Prefixes = slices.DeleteFunc(page.Prefixes, func(prefix string) bool {
+		if IsReserved(prefix) || !strings.HasPrefix(Reserved, prefix) {
+			return IsReserved(prefix)
+		}
+		below, err := b.visible(ctx, v, backends.ListRequest{Prefix: prefix, MaxKeys: 1})
+		if err != nil {
+			failed = err
+			return false
+		}
+		return len(below.Objects) == 0
+	})
+	return failed
 }
 
 // afterToken begins the continuation tokens of a bucket with two stores: the name of
@@ -98,14 +160,6 @@ func goOn(page *backends.ListPage, r backends.ListRequest) {
 	} else {
 		page.NextToken = afterToken + base64.RawURLEncoding.EncodeToString([]byte(last))
 	}
-}
-
-func withoutReserved(page *backends.ListPage) *backends.ListPage {
-	if page != nil {
-		page.Objects = slices.DeleteFunc(page.Objects, func(o backends.ListedObject) bool { return IsReserved(o.Key) })
-		page.Prefixes = slices.DeleteFunc(page.Prefixes, IsReserved)
-	}
-	return page
 }
 
 // ListVersions answers a page of the primary's versions, without those of Sluice's

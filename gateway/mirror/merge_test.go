@@ -47,10 +47,10 @@ func TestListingOfAnIncompletePrimary(t *testing.T) {
 		for range 10 {
 			r := backends.ListRequest{MaxKeys: 1 + random.IntN(5), V1: random.IntN(2) == 0}
 			if random.IntN(2) == 0 {
-				r.Delimiter = []string{"/", "-", "/b"}[random.IntN(3)]
+				r.Delimiter = []string{"/", "-", "/b", "i", "l", "."}[random.IntN(6)]
 			}
 			if random.IntN(2) == 0 {
-				r.Prefix = []string{"a", "b", "/", "a/", "-"}[random.IntN(5)]
+				r.Prefix = []string{"a", "b", "/", "a/", "-", ".", ".s"}[random.IntN(7)]
 			}
 			if random.IntN(3) == 0 {
 				r.After = randomKey(random)
@@ -77,7 +77,7 @@ func incomplete(t *testing.T) (*Bucket, [2]*memory.Store) {
 func randomKey(random *rand.Rand) string {
 	var key strings.Builder
 	for range 1 + random.IntN(5) {
-		key.WriteString([]string{"a", "b", "/", "-", "é"}[random.IntN(5)])
+		key.WriteString([]string{"a", "b", "/", "-", "é", ".sl", ".s"}[random.IntN(7)])
 	}
 	return key.String()
 }
