@@ -98,7 +98,7 @@ func TestTooManyRequestsAreSlowedDown(t *testing.T) {
 	r := newRig(t, "limits: { requests: 4 }")
 	c := newTraffic(r)
 	c.start(64, c.mixed)
-	process.Eventually(t, 30*time.Second, func(context.Context) error {
+	process.Eventually(t, 2*time.Minute, func(context.Context) error {
 		if c.slowed.Load() < 1000 || c.ok.Load() < 1000 {
 			return fmt.Errorf("%v", c)
 		}
