@@ -35,11 +35,9 @@ func NewVerification(m *Migration, t *throttle.Throttle, dir string) (*Verificat
 	v.visitor = func(s *sweep) visitor {
 		return &comparer{bucket: b, throttle: t, order: s.rec.Order, report: v.report, deletions: s}
 	}
-	v.due, v.runner.finish = func() bool { return mirrored(b.Phase()) }, v.finished
+	v.due, v.runner.finish = b.Mirrored, v.finished
 	return v, v.open()
 }
-
-func mirrored(p mirror.Phase) bool { return p.Name == mirror.Mirroring || p.Name == mirror.Switched }
 
 func (v *Verification) finished(_ context.Context, s *sweep) {
 	if err := s.finished(); err != nil {
@@ -53,8 +51,8 @@ func (v *Verification) finished(_ context.Context, s *sweep) {
 // Begin begins a verification. One with the same order that was interrupted is gone on
 // with.
 func (v *Verification) Begin(o VerifyOrder) error {
-	if !mirrored(v.bucket.Phase()) {
-		return fmt.Errorf("verify: %w: the bucket is %s: there is one store to look at", ErrWrongPhase, v.bucket.Phase().Name)
+	if !v.bucket.Mirrored() {
+		return fmt.Errorf("verify: %w: the bucket is %s, and writes go to one store alone: the other does not have them", ErrWrongPhase, v.bucket.Phase().Name)
 	}
 	if err := o.check(); err != nil {
 		return err
@@ -181,7 +179,7 @@ func (v *comparer) look(p pair) (result, bool) {
 }
 
 func (v *comparer) visit(ctx context.Context, p pair) (result, error) {
-	if !mirrored(v.bucket.Phase()) {
+	if !v.bucket.Mirrored() {
 		return result{}, errLeft
 	}
 	if err := v.throttle.Request(ctx, 2); err != nil {

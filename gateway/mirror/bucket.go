@@ -117,6 +117,9 @@ func (b *Bucket) Old() *Store { return b.old }
 // New is the store that the bucket moves to; nil for a bucket with one store.
 func (b *Bucket) New() *Store { return b.new }
 
+// Mirrored tells whether writes go to both stores.
+func (b *Bucket) Mirrored() bool { return b.view().mirror() != nil }
+
 // Pending counts the bucket's writes that are open or wait for the repairer.
 func (b *Bucket) Pending() int { return b.journal.PendingIn(b.Name) }
 

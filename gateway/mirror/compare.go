@@ -31,9 +31,6 @@ type Compared struct {
 // then a difference means nothing. One that was deleted from a read-only old is Same.
 func (b *Bucket) Compare(ctx context.Context, key string, content bool, pace func(context.Context, int) error) (Compared, error) {
 	v, st := b.view(), b.stamp(key)
-	if b.old.ReadOnly && st.Deleted(v.phase.Epoch) {
-		return Compared{}, nil // what old holds of it does not count (R12)
-	}
 	if !st.Clean {
 		return Compared{}, fmt.Errorf("%q: %w", key, journal.ErrBusy)
 	}
