@@ -24,8 +24,7 @@ type Operator struct {
 	Verify *Verification
 	Audit  *Audit
 
-	mu    sync.Mutex // one command at a time
-	since time.Time  // of the phase, as far as this process knows
+	mu sync.Mutex // one command at a time
 }
 
 // RefusedError is a command that guards refused; the report says which.
@@ -45,7 +44,7 @@ func (e *RefusedError) Unwrap() error { return ErrGuard }
 // NewOperator is who runs a bucket's migration, with the throttle's permission and by the
 // rules, going on where the state in the directory ends.
 func NewOperator(m *Migration, t *throttle.Throttle, rules []config.Rule, dir string) (o *Operator, err error) {
-	o = &Operator{Migration: m, Audit: NewAudit(dir), since: time.Now()}
+	o = &Operator{Migration: m, Audit: NewAudit(dir)}
 	if o.Crawl, err = NewCrawl(m, t, rules, dir); err != nil {
 		return nil, err
 	}
@@ -105,7 +104,7 @@ func (o *Operator) Command(ctx context.Context, c Command, order Order) (r Repor
 	if c == Cancel { // start forgets it too, should this fail
 		err = errors.Join(o.Crawl.Forget(), o.Verify.Forget())
 	}
-	r.Done, r.To, o.since = true, o.Bucket.Phase().Name, time.Now()
+	r.Done, r.To = true, o.Bucket.Phase().Name
 	return r, err
 }
 
@@ -159,7 +158,7 @@ func (o *Operator) steps(c Command) (steps, notes []string) {
 // Status is all there is to tell.
 func (o *Operator) Status() Status {
 	b, phase := o.Bucket, o.Bucket.Phase()
-	s := Status{Bucket: b.Name, Old: b.Old().Name(), Phase: phase, Since: o.since, Pending: b.Pending(), Backfill: o.Crawl.Progress(), Verify: o.Verify.Progress()}
+	s := Status{Bucket: b.Name, Old: b.Old().Name(), Phase: phase, Since: o.State.Since(b.Name), Pending: b.Pending(), Backfill: o.Crawl.Progress(), Verify: o.Verify.Progress()}
 	if b.New() == nil {
 		return s
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"sluice/backends"
 	"sluice/gateway/mirror"
@@ -31,6 +32,7 @@ type stateFile struct {
 	Version int                         `json:"version"`
 	ID      string                      `json:"id"` // random
 	Buckets map[string]mirror.Phase     `json:"buckets"`
+	Since   map[string]time.Time        `json:"since,omitempty"` // of each bucket's phase
 	Stores  map[string]backends.Profile `json:"stores,omitempty"`
 }
 
@@ -75,11 +77,23 @@ func (s *State) Phase(bucket string) (p mirror.Phase, ok bool) {
 	return p, ok
 }
 
+// Since is when a bucket entered its phase.
+func (s *State) Since(bucket string) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.file.Since[bucket]
+}
+
 // SetPhase records a bucket's phase. It is durable when SetPhase returns nil. After
 // mirror.ErrUndecided nobody knows which record a restart will find; after any other
 // error the former record stands.
 func (s *State) SetPhase(bucket string, p mirror.Phase) error {
-	return s.change(func(f *stateFile) { f.Buckets = with(f.Buckets, bucket, p) })
+	return s.change(func(f *stateFile) {
+		if f.Buckets[bucket].Name != p.Name {
+			f.Since = with(f.Since, bucket, time.Now().UTC())
+		}
+		f.Buckets = with(f.Buckets, bucket, p)
+	})
 }
 
 // Rewrite writes the state as it is, to see whether that can be done.
@@ -91,8 +105,9 @@ func (s *State) Drop(bucket string) error {
 		return nil
 	}
 	return s.change(func(f *stateFile) {
-		f.Buckets = maps.Clone(f.Buckets)
+		f.Buckets, f.Since = maps.Clone(f.Buckets), maps.Clone(f.Since)
 		delete(f.Buckets, bucket)
+		delete(f.Since, bucket)
 	})
 }
 
