@@ -99,7 +99,7 @@ func (g *Gateway) identify() {
 func (g *Gateway) openBuckets(ctx context.Context) error {
 	g.stores = make(map[string]*store, len(g.config.Stores))
 	for name, s := range g.config.Stores {
-		opened, err := openStore(ctx, name, s, time.Duration(g.config.Migration.Mirror.StoreTimeout))
+		opened, err := g.openStore(ctx, name, s)
 		if err != nil {
 			return err
 		}
@@ -125,13 +125,30 @@ func (g *Gateway) openBuckets(ctx context.Context) error {
 	return nil
 }
 
-func openStore(ctx context.Context, name string, s config.Store, stall time.Duration) (*s3.Store, error) {
+func (g *Gateway) openStore(ctx context.Context, name string, s config.Store) (*s3.Store, error) {
 	return s3.New(ctx, s3.Config{
 		Name: name, Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket,
 		AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey, SessionToken: s.SessionToken,
 		SharedCredentialsFile: s.CredentialsFile, Profile: s.Profile,
-		VirtualHost: s.Addressing == "virtual", CAFile: s.CAFile, MaxConns: s.MaxConnections, Stall: stall,
+		VirtualHost: s.Addressing == "virtual", CAFile: s.CAFile, MaxConns: s.MaxConnections,
+		Stall: time.Duration(g.config.Migration.Mirror.StoreTimeout), Observe: g.observer(name),
 	})
+}
+
+// observer tells the throttle of a store's answers, as old store or new, or as both.
+func (g *Gateway) observer(name string) func(took time.Duration, err error) {
+	old, new := false, false
+	for _, b := range g.config.Buckets {
+		old, new = old || b.Old == name && b.New != "", new || b.New == name
+	}
+	return func(took time.Duration, err error) {
+		if old {
+			g.throttle.Observe(throttle.OldStore, took, err)
+		}
+		if new {
+			g.throttle.Observe(throttle.NewStore, took, err)
+		}
+	}
 }
 
 // store is a configured store. Without a bucket of its own it holds any, under the

@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/signer"
@@ -45,6 +46,18 @@ const (
 // do signs and sends a request. A status above 299 is an error; the caller closes
 // the body of any other answer.
 func (s *Store) do(ctx context.Context, r *request) (*http.Response, error) {
+	if s.observe == nil {
+		return s.send(ctx, r)
+	}
+	began := time.Now()
+	resp, err := s.send(ctx, r)
+	if err != nil || r.size == 0 { // else it is the client who took the time
+		s.observe(time.Since(began), err)
+	}
+	return resp, err
+}
+
+func (s *Store) send(ctx context.Context, r *request) (*http.Response, error) {
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },

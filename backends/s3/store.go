@@ -48,6 +48,9 @@ type Config struct {
 	Stall time.Duration
 
 	Transport http.RoundTripper // in place of a pool of its own
+	// Observe is told how long the store took to answer a request that had no body, and
+	// of every failure; nil: nobody wants to know.
+	Observe func(took time.Duration, err error)
 }
 
 // Store is a bucket of an S3 service.
@@ -58,6 +61,7 @@ type Store struct {
 	keys                 *credentials.Credentials
 	transport            http.RoundTripper
 	onlyV1               *atomic.Bool // the service was seen not to know ListObjectsV2
+	observe              func(took time.Duration, err error)
 }
 
 var _ backends.Store = (*Store)(nil)
@@ -71,7 +75,7 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{
 		name: c.Name, bucket: c.Bucket, region: c.Region, endpoint: endpoint,
-		virtualHost: c.VirtualHost, transport: c.Transport, onlyV1: new(atomic.Bool),
+		virtualHost: c.VirtualHost, transport: c.Transport, onlyV1: new(atomic.Bool), observe: c.Observe,
 	}
 	if s.transport == nil {
 		if s.transport, err = newTransport(c); err != nil {

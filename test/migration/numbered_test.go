@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"sluice/test/process"
 )
@@ -23,6 +24,7 @@ type numbered struct {
 	mu     sync.Mutex
 	has    []bool
 	others map[string]string // Sluice's own objects
+	delay  time.Duration     // of every answer
 	front  *httptest.Server
 }
 
@@ -77,6 +79,7 @@ func etagOf(content string) string {
 }
 
 func (s *numbered) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	<-time.After(s.delay)
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return

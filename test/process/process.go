@@ -143,9 +143,8 @@ func (g *Gateway) Restart(t testing.TB) {
 	}
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		conn, err := net.Dial("tcp", g.address)
+		err := errors.Join(answers("tcp", g.address), answers("unix", filepath.Join(g.State(), admin.SocketName)))
 		if err == nil {
-			conn.Close()
 			return
 		}
 		if time.Now().After(deadline) {
@@ -153,6 +152,14 @@ func (g *Gateway) Restart(t testing.TB) {
 		}
 		pause(10 * time.Millisecond)
 	}
+}
+
+func answers(network, address string) error {
+	conn, err := net.Dial(network, address)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // pause waits between two looks at a condition.
