@@ -14,7 +14,7 @@ import (
 
 // TestThrottleNamesItsReason: the backfill is held back by a limit that is set while it
 // runs, the status says by which and how much, and without the limit it ends. Seen to fail
-// without Observe (s3), and without Request and Pace (copier).
+// without Observe (open.go).
 func TestThrottleNamesItsReason(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
