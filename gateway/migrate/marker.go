@@ -130,8 +130,23 @@ func mark(ctx context.Context, b *mirror.Bucket, m Marker) error {
 	return errors.Join(errs...)
 }
 
-// Unmark removes the marker from a store whose bucket is to be removed.
+// Unmark removes the marker from a store whose bucket is to be removed, with every version
+// of it that the bucket keeps.
 func Unmark(ctx context.Context, s *mirror.Store) error {
-	_, err := s.Delete(ctx, backends.DeleteRequest{Key: markerKey})
-	return err
+	if _, err := s.Delete(ctx, backends.DeleteRequest{Key: markerKey}); err != nil {
+		return err
+	}
+	page, err := s.ListVersions(ctx, backends.ListVersionsRequest{Prefix: markerKey, MaxKeys: 1000})
+	if errors.Is(err, backends.ErrNotSupported) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, v := range page.Versions {
+		if _, err := s.Delete(ctx, backends.DeleteRequest{Key: v.Key, VersionID: v.VersionID}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
