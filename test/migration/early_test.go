@@ -39,6 +39,8 @@ func TestTheDiskIsFull(t *testing.T) {
 	}
 	l.gateway.Kill(t)
 	l.gateway.Restart(t)
+	l.listed()
+	l.quiet() // until then, writes to what was under way are told to come back (R8)
 	l.players.start(t.Context())
 	l.asked(300)
 	held.Limits.Bandwidth = 0
