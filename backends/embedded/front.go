@@ -11,10 +11,15 @@ import (
 
 // front stands before gofakes3 and sets right what a store must do and it does
 // not: it keeps the request's own X-Amz headers as the object's, loses
-// Cache-Control and its like, ignores If-Match on reads, and takes sub-resources
-// it does not know for something else.
+// Cache-Control and its like, ignores If-Match on reads, takes sub-resources
+// it does not know for something else, and answers strangers. A signature is asked
+// for, whoever's it is.
 func front(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" && !r.URL.Query().Has("X-Amz-Signature") {
+			refuse(w, http.StatusForbidden, "AccessDenied", "Access Denied.")
+			return
+		}
 		if name, ok := unknownSubresource(r); ok {
 			refuse(w, http.StatusNotImplemented, "NotImplemented", name+" is not implemented")
 			return

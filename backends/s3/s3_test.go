@@ -2,6 +2,9 @@ package s3_test
 
 import (
 	"crypto/rand"
+	"fmt"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -22,4 +25,37 @@ func TestVersity(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) backends.Store {
 		return server.Store(t, "versity", strings.ToLower(rand.Text()))
 	}, storetest.FileLikeKeys, storetest.LongKeys, storetest.UploadPages)
+}
+
+// TestListsToAnyone: only a policy opens a bucket's listing to strangers, and that a
+// server does not answer proves nothing.
+func TestListsToAnyone(t *testing.T) {
+	server := servers.MinIO(t)
+	s := server.Store(t, "minio", "bucket")
+	policy := func(effect string) {
+		t.Helper()
+		_, err := s.ChangeSubresource(t.Context(), backends.SubresourceRequest{
+			Op: "PutBucketPolicy", Method: http.MethodPut, Query: url.Values{"policy": {""}},
+			Body: fmt.Appendf(nil, `{"Version": "2012-10-17", "Statement": [
+				{"Effect": %q, "Principal": "*", "Action": ["s3:ListBucket"], "Resource": ["arn:aws:s3:::bucket"]}]}`, effect),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	lists := func(want bool) {
+		t.Helper()
+		if got, err := s.ListsToAnyone(t.Context()); err != nil || got != want {
+			t.Errorf("%t, %v; want %t", got, err, want)
+		}
+	}
+	lists(false)
+	policy("Allow")
+	lists(true)
+	policy("Deny")
+	lists(false)
+	server.Stop(t)
+	if got, err := s.ListsToAnyone(t.Context()); err == nil || got {
+		t.Errorf("a server that is down: %t, %v", got, err)
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -184,6 +185,18 @@ func (s *Store) WithBucket(name string) *Store {
 	other := *s
 	other.bucket = name
 	return &other
+}
+
+// ListsToAnyone tells whether the bucket's keys are listed to a stranger, who signs
+// nothing.
+func (s *Store) ListsToAnyone(ctx context.Context) (bool, error) {
+	stranger := *s
+	stranger.keys = credentials.NewStaticV4("", "", "")
+	_, err := stranger.List(ctx, backends.ListRequest{MaxKeys: 1})
+	if errors.Is(err, backends.ErrDenied) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Name is the store's name in the configuration.
