@@ -46,32 +46,55 @@ const (
 // it will be known when what runs on it has ended. A copy that made way for something
 // else is ErrStopped.
 func (b *Bucket) Backfill(ctx context.Context, c Copy) (Copied, error) {
-	reading, done := b.copying.begin(ctx, c.Key)
+	return b.background(ctx, c.Key, func(reading context.Context, v view) (Copied, error) {
+		switch {
+		case v.phase.Name != Mirroring && !v.incomplete():
+			return NotNow, nil // new is the truth, or not in use
+		case v.incomplete() && b.old.ReadOnly && b.stamp(c.Key).Deleted(v.phase.Epoch):
+			return Tombstoned, nil // until the migration is completed
+		case v.incomplete():
+			c.Replace = false
+		}
+		return b.backfill(ctx, reading, v, c)
+	})
+}
+
+// background has a copy of a key run where mutations and phase changes can stop it: when
+// reading ends it is given up, which is ErrStopped, unless its last bytes are on their way.
+func (b *Bucket) background(
+	ctx context.Context, key string, run func(reading context.Context, v view) (Copied, error),
+) (Copied, error) {
+	reading, done := b.copying.begin(ctx, key)
 	defer done()
 	if err := b.gate.Acquire(ctx, 1); err != nil {
 		return NotCopied, err
 	}
 	defer b.gate.Release(1)
 	v := b.view()
-	switch {
-	case v.phase.Name != Mirroring && !v.incomplete():
-		return NotNow, nil // new is the truth, or not in use
-	case v.incomplete():
-		if b.stamp(c.Key).Deleted(v.phase.Epoch) && b.old.ReadOnly {
-			return Tombstoned, nil // until the migration is completed
-		}
-		unlock, ok := b.locks.tryAlone(c.Key)
+	if v.incomplete() {
+		unlock, ok := b.locks.tryAlone(key)
 		if !ok {
-			return NotCopied, fmt.Errorf("%q: %w", c.Key, journal.ErrBusy)
+			return NotCopied, fmt.Errorf("%q: %w", key, journal.ErrBusy)
 		}
 		defer unlock()
-		c.Replace = false
 	}
-	copied, err := b.backfill(ctx, reading, v, c)
+	copied, err := run(reading, v)
 	if err != nil && !errors.Is(err, journal.ErrBusy) && reading.Err() != nil && ctx.Err() == nil {
 		err = ErrStopped
 	}
 	return copied, err
+}
+
+// beginCopy opens a copy's intent. A key that is not clean is journal.ErrBusy.
+func (b *Bucket) beginCopy(v view, key string) (*journal.Intent, error) {
+	if halted := b.halted.Load(); halted != nil {
+		return nil, *halted
+	}
+	in := b.journal.BeginCopy(b.stamp(key), v.phase.Epoch)
+	if in == nil {
+		return nil, fmt.Errorf("%q: %w", key, journal.ErrBusy)
+	}
+	return in, nil
 }
 
 // bring makes sure that an incomplete primary has a key that only old has (R8). It
@@ -105,15 +128,11 @@ func (b *Bucket) bring(ctx context.Context, v view, key string) error {
 }
 
 // backfill is one copy of a key from old to new, its source read under a context of
-// its own: when that ends the copy is given up, unless its last bytes are on their
-// way. A key that is not clean is journal.ErrBusy.
+// its own.
 func (b *Bucket) backfill(ctx, reading context.Context, v view, c Copy) (result Copied, err error) {
-	if halted := b.halted.Load(); halted != nil {
-		return NotCopied, *halted
-	}
-	in := b.journal.BeginCopy(b.stamp(c.Key), v.phase.Epoch)
-	if in == nil {
-		return NotCopied, fmt.Errorf("%q: %w", c.Key, journal.ErrBusy)
+	in, err := b.beginCopy(v, c.Key)
+	if err != nil {
+		return NotCopied, err
 	}
 	outcome := journal.Untouched
 	defer func() { in.End(outcome, outcome) }()

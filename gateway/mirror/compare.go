@@ -28,7 +28,7 @@ type Compared struct {
 
 // Compare compares a key on both stores: what describes the objects, their tags and
 // ACLs, and with content every byte. A key that something runs on is journal.ErrBusy:
-// then a difference means nothing. One that was deleted from a read-only old is Same.
+// then a difference means nothing.
 func (b *Bucket) Compare(ctx context.Context, key string, content bool, pace func(context.Context, int) error) (Compared, error) {
 	v, st := b.view(), b.stamp(key)
 	if !st.Clean {
@@ -76,29 +76,20 @@ func (b *Bucket) compare(ctx context.Context, key string, content bool, pace fun
 // already. With remove it also removes what the primary lacks; on an incomplete primary
 // that is never done.
 func (b *Bucket) Align(ctx context.Context, key string, remove bool, pace func(context.Context, int) error) (Copied, error) {
-	reading, done := b.copying.begin(ctx, key)
-	defer done()
-	if err := b.gate.Acquire(ctx, 1); err != nil {
-		return NotCopied, err
-	}
-	defer b.gate.Release(1)
-	v := b.view()
-	if v.mirror() == nil {
-		return NotNow, nil
-	}
-	if v.incomplete() {
-		unlock, ok := b.locks.tryAlone(key)
-		if !ok {
-			return NotCopied, fmt.Errorf("%q: %w", key, journal.ErrBusy)
+	return b.background(ctx, key, func(reading context.Context, v view) (Copied, error) {
+		if v.mirror() == nil {
+			return NotNow, nil
 		}
-		defer unlock()
-	}
-	if halted := b.halted.Load(); halted != nil {
-		return NotCopied, *halted
-	}
-	in := b.journal.BeginCopy(b.stamp(key), v.phase.Epoch)
-	if in == nil {
-		return NotCopied, fmt.Errorf("%q: %w", key, journal.ErrBusy)
+		return b.align(ctx, reading, v, key, remove, pace)
+	})
+}
+
+func (b *Bucket) align(
+	ctx, reading context.Context, v view, key string, remove bool, pace func(context.Context, int) error,
+) (Copied, error) {
+	in, err := b.beginCopy(v, key)
+	if err != nil {
+		return NotCopied, err
 	}
 	outcome := journal.Untouched
 	defer func() { in.End(outcome, outcome) }()
