@@ -40,3 +40,31 @@ func Walk(ctx context.Context, s Reader, r ListRequest) iter.Seq2[ListedObject, 
 		}
 	}
 }
+
+// WalkVersions is Walk for versions and delete markers. The error of a store that knows
+// none is ErrNotSupported.
+func WalkVersions(ctx context.Context, s Reader, r ListVersionsRequest) iter.Seq2[Version, error] {
+	return func(yield func(Version, error) bool) {
+		r.MaxKeys = 1000
+		for {
+			page, err := s.ListVersions(ctx, r)
+			if err != nil {
+				yield(Version{}, err)
+				return
+			}
+			for _, v := range page.Versions {
+				if !yield(v, nil) {
+					return
+				}
+			}
+			if !page.Truncated {
+				return
+			}
+			if page.NextKeyMarker == r.KeyMarker && page.NextVersionIDMarker == r.VersionIDMarker {
+				yield(Version{}, fmt.Errorf("listing store %s: the page behind %q is the same page again", s.Name(), r.KeyMarker))
+				return
+			}
+			r.KeyMarker, r.VersionIDMarker = page.NextKeyMarker, page.NextVersionIDMarker
+		}
+	}
+}

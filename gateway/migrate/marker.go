@@ -136,14 +136,13 @@ func Unmark(ctx context.Context, s *mirror.Store) error {
 	if _, err := s.Delete(ctx, backends.DeleteRequest{Key: markerKey}); err != nil {
 		return err
 	}
-	page, err := s.ListVersions(ctx, backends.ListVersionsRequest{Prefix: markerKey, MaxKeys: 1000})
-	if errors.Is(err, backends.ErrNotSupported) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, v := range page.Versions {
+	for v, err := range backends.WalkVersions(ctx, s, backends.ListVersionsRequest{Prefix: markerKey}) {
+		if errors.Is(err, backends.ErrNotSupported) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 		if _, err := s.Delete(ctx, backends.DeleteRequest{Key: v.Key, VersionID: v.VersionID}); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"net/http"
@@ -102,23 +103,29 @@ func (b *Bucket) page(ctx context.Context, v view, r backends.ListRequest) (*bac
 	return v.primary.List(ctx, r)
 }
 
-// hideReserved takes Sluice's own objects out of a page, and common prefixes that stand
-// for them alone: with other delimiters than "/" those are shorter than ours.
-func (b *Bucket) hideReserved(ctx context.Context, v view, page *backends.ListPage) error {
+// hideReserved takes Sluice's own objects out of a page.
+func (b *Bucket) hideReserved(ctx context.Context, v view, page *backends.ListPage) (err error) {
 	page.Objects = slices.DeleteFunc(page.Objects, func(o backends.ListedObject) bool { return IsReserved(o.Key) })
-	var failed error
-	page.Prefixes = slices.DeleteFunc(page.Prefixes, func(prefix string) bool {
+	page.Prefixes, err = withoutReserved(page.Prefixes, func(prefix string) (bool, error) {
+		below, err := b.visible(ctx, v, backends.ListRequest{Prefix: prefix, MaxKeys: 1})
+		return err == nil && len(below.Objects) > 0, err
+	})
+	return err
+}
+
+// withoutReserved takes common prefixes out that stand for Sluice's own objects alone:
+// with other delimiters than "/" they may be shorter than ours. others tells whether there
+// is anything else below a prefix.
+func withoutReserved(prefixes []string, others func(prefix string) (bool, error)) (kept []string, failed error) {
+	kept = slices.DeleteFunc(prefixes, func(prefix string) bool {
 		if IsReserved(prefix) || !strings.HasPrefix(Reserved, prefix) {
 			return IsReserved(prefix)
 		}
-		below, err := b.visible(ctx, v, backends.ListRequest{Prefix: prefix, MaxKeys: 1})
-		if err != nil {
-			failed = err
-			return false
-		}
-		return len(below.Objects) == 0
+		found, err := others(prefix)
+		failed = cmp.Or(failed, err)
+		return !found
 	})
-	return failed
+	return kept, failed
 }
 
 // afterToken begins the continuation tokens of a bucket with two stores: the name of
@@ -173,6 +180,13 @@ func (b *Bucket) ListVersions(ctx context.Context, r backends.ListVersionsReques
 		return nil, err
 	}
 	page.Versions = slices.DeleteFunc(page.Versions, func(o backends.Version) bool { return IsReserved(o.Key) })
-	page.Prefixes = slices.DeleteFunc(page.Prefixes, IsReserved)
-	return page, nil
+	page.Prefixes, err = withoutReserved(page.Prefixes, func(prefix string) (bool, error) {
+		for o, err := range backends.WalkVersions(ctx, b.Primary(), backends.ListVersionsRequest{Prefix: prefix}) {
+			if err != nil || !IsReserved(o.Key) {
+				return err == nil, err
+			}
+		}
+		return false, nil
+	})
+	return page, err
 }

@@ -1,8 +1,10 @@
 package mirror
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 
 	"sluice/backends"
@@ -33,4 +35,55 @@ func TestReservedKeysAreNotListed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestReservedVersionsAreNotListed: a common prefix that stands for versions of Sluice's
+// own objects alone does not show, however many there are. Seen to fail with prefixes that
+// are only compared.
+func TestReservedVersionsAreNotListed(t *testing.T) {
+	b, _ := incomplete(t)
+	b.phase.Store(&Phase{Name: Mirroring, Epoch: 2, Baseline: true})
+	versions := &versioned{Store: b.old.Store}
+	b.old.Store = versions
+	for i := range 1500 {
+		versions.all = append(versions.all, version(Reserved+"marker.json", i))
+	}
+	shown := func(want ...string) {
+		t.Helper()
+		page, err := b.ListVersions(t.Context(), backends.ListVersionsRequest{Delimiter: "u", MaxKeys: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page.Versions) > 0 || !slices.Equal(page.Prefixes, want) {
+			t.Errorf("%q and %v are listed, want %q", page.Prefixes, page.Versions, want)
+		}
+	}
+	shown()
+	versions.all = append(versions.all, version(".slump", 1))
+	shown(".slu")
+}
+
+func version(key string, n int) backends.Version {
+	return backends.Version{ListedObject: backends.ListedObject{Key: key}, VersionID: strconv.Itoa(n)}
+}
+
+// versioned is a store that keeps versions.
+type versioned struct {
+	backends.Store
+	all []backends.Version // ordered by key
+}
+
+// ListVersions knows the prefix and the delimiter of the test.
+func (s *versioned) ListVersions(_ context.Context, r backends.ListVersionsRequest) (*backends.VersionsPage, error) {
+	if r.Delimiter != "" {
+		return &backends.VersionsPage{Prefixes: []string{".slu"}}, nil
+	}
+	at, _ := strconv.Atoi(r.VersionIDMarker)
+	rest := s.all[at:]
+	n := min(len(rest), r.MaxKeys)
+	page := &backends.VersionsPage{Versions: rest[:n], Truncated: n < len(rest)}
+	if page.Truncated {
+		page.NextKeyMarker, page.NextVersionIDMarker = rest[n-1].Key, strconv.Itoa(at+n)
+	}
+	return page, nil
 }
