@@ -37,7 +37,8 @@ func (o *Operator) guards(ctx context.Context, c Command) []Guard {
 	case Start:
 		return []Guard{o.oldReadable(ctx), o.writable(ctx, guardNew, o.Bucket.New()), o.stateWritable()}
 	case Switch:
-		list := []Guard{o.baseline(), o.backfilled(), o.caughtUp(ctx), o.verified(), o.writable(ctx, guardNew, o.Bucket.New())}
+		crawled := o.Crawl.Progress()
+		list := []Guard{o.baseline(crawled), o.backfilled(crawled), o.caughtUp(ctx), verified(o.Verify.Progress()), o.writable(ctx, guardNew, o.Bucket.New())}
 		if !o.Bucket.Old().ReadOnly {
 			list = append(list, o.writable(ctx, guardOld, o.Bucket.Old()))
 		}
@@ -64,22 +65,21 @@ func guard(name string, err error, seen string) Guard {
 	return g
 }
 
-func (o *Operator) baseline() Guard {
+func (o *Operator) baseline(p *Progress) Guard {
 	if o.Bucket.Phase().Baseline {
 		return guard(guardBaseline, nil, "new holds nothing but what came through this gateway")
 	}
 	why := errors.New("the new store was not empty when mirroring started: wait until the backfill has compared everything")
-	if p := o.Crawl.Progress(); p != nil && p.State == Finished && p.Extra > 0 {
+	if p != nil && p.State == Finished && p.Extra > 0 {
 		why = fmt.Errorf("%d objects are on the new store that the old one does not have; they would appear with the switch. "+
 			"Look at them with verify; remove them by hand, or with verify --fix --delete-extra --max-delete N; then resume the backfill", p.Extra)
 	}
 	return guard(guardBaseline, why, "")
 }
 
-func (o *Operator) backfilled() Guard {
+func (o *Operator) backfilled(p *Progress) Guard {
 	g := guard(guardBackfilled, nil, "new holds every object of old")
 	if !o.Bucket.Phase().Backfilled {
-		p := o.Crawl.Progress()
 		switch {
 		case p == nil:
 			g = guard(guardBackfilled, errors.New("the backfill has not begun"), "")
@@ -136,27 +136,41 @@ func (o *Operator) caughtUp(ctx context.Context) Guard {
 	}
 }
 
-func (o *Operator) verified() Guard {
-	g := guard(guardVerified, nil, "")
-	p := o.Verify.Progress()
-	switch wrong := int64(0); {
+// verified judges the last verification; how close it looked is the operator's to weigh.
+func verified(p *Progress) Guard {
+	g := Guard{Name: guardVerified, Overridable: true}
+	switch {
 	case p == nil:
-		g = guard(guardVerified, errors.New("the stores have not been compared: run verify"), "")
+		g.Message = "the stores have not been compared: run verify"
 	case p.Prefix != "":
-		g = guard(guardVerified, fmt.Errorf("only the keys with the prefix %q have been compared: run verify without one", p.Prefix), "")
+		g.Message = fmt.Sprintf("only the keys with the prefix %q have been compared: run verify without one", p.Prefix)
 	case p.State != Finished:
-		g = guard(guardVerified, fmt.Errorf("the verification is %s: let it finish", p.State), "")
+		g.Message = fmt.Sprintf("the verification is %s: let it finish", p.State)
 	case time.Since(p.Finished) > freshness:
-		g = guard(guardVerified, fmt.Errorf("the last verification is of %s: run verify again", p.Finished.Format(time.DateTime)), "")
+		g.Message = fmt.Sprintf("the last verification is of %s: run verify again", p.Finished.Format(time.DateTime))
+	case p.wrong() > 0:
+		g.Message = fmt.Sprintf("the last verification found %d differences: run verify --fix", p.wrong())
 	default:
-		if wrong = p.Missing + p.Extra + p.Different + p.Failed - p.Fixed; wrong > 0 {
-			g = guard(guardVerified, fmt.Errorf("the last verification found %d differences: run verify --fix", wrong), "")
-			break
-		}
-		g.Message = fmt.Sprintf("verified at level %s at %s: %d objects are the same", p.Level, p.Finished.Format(time.DateTime), p.Same)
+		g.OK = true
+		g.Message = fmt.Sprintf("%d objects are the same, by %s, at %s", p.Same, p.closeness(), p.Finished.Format(time.DateTime))
 	}
-	g.Overridable = true
 	return g
+}
+
+// wrong counts what a verification found and left as it is.
+func (p *Progress) wrong() int64 { return p.Missing + p.Extra + p.Different + p.Failed - p.Fixed }
+
+// closeness says in words what a verification looked at.
+func (p *Progress) closeness() string {
+	switch {
+	case p.Level == List:
+		return "listings alone (--level list)"
+	case p.Level == Meta:
+		return "headers, tags and ACLs, not contents (--level meta)"
+	case p.Sample > 0:
+		return fmt.Sprintf("headers, and the contents of a sample of %v %%", p.Sample)
+	}
+	return "content, byte by byte"
 }
 
 func (o *Operator) reversible() Guard {

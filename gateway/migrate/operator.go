@@ -68,8 +68,7 @@ func (o *Operator) Command(ctx context.Context, c Command, order Order) (r Repor
 	if !order.DryRun {
 		defer func() { err = errors.Join(err, o.Audit.Write(order, r, err)) }()
 	}
-	switch c {
-	case Pause, Resume:
+	if c == Pause || c == Resume {
 		return o.steer(c, r)
 	}
 	next, err := c.Next(o.Bucket.Phase(), Seen{GivenUp: true})
@@ -158,24 +157,23 @@ func (o *Operator) steps(c Command) (steps, notes []string) {
 // Status is all there is to tell.
 func (o *Operator) Status() Status {
 	b, phase := o.Bucket, o.Bucket.Phase()
-	s := Status{Bucket: b.Name, Old: b.Old().Name(), Phase: phase, Since: o.State.Since(b.Name), Pending: b.Pending(), Backfill: o.Crawl.Progress(), Verify: o.Verify.Progress()}
-	if b.New() == nil {
-		return s
+	s := Status{
+		Bucket: b.Name, Old: b.Old().Name(), New: b.New().Name(), Phase: phase, Since: o.State.Since(b.Name),
+		Pending: b.Pending(), Backfill: o.Crawl.Progress(), Verify: o.Verify.Progress(),
 	}
-	s.New = b.New().Name()
 	condition := func(kind string, status bool, message string) {
 		s.Conditions = append(s.Conditions, Condition{Type: kind, Status: status, Message: message})
 	}
 	fromGuard := func(g Guard) { condition(g.Name, g.OK, g.Message) }
 	if phase.Name == mirror.Mirroring || phase.Name == mirror.Switched {
-		fromGuard(o.baseline())
-		fromGuard(o.backfilled())
+		fromGuard(o.baseline(s.Backfill))
+		fromGuard(o.backfilled(s.Backfill))
 		if n := b.Unsettled(); n > 0 {
 			condition(guardCaughtUp, false, fmt.Sprintf("%d writes wait for the repairer", n))
 		} else {
 			condition(guardCaughtUp, true, "no write waits for the repairer")
 		}
-		fromGuard(o.verified())
+		fromGuard(verified(s.Verify))
 	}
 	if phase.Name == mirror.Switched {
 		fromGuard(o.reversible())

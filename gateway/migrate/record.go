@@ -87,9 +87,17 @@ func (a *Amount) add(objects, bytes int64) {
 // being.
 func ForgetRecords(dir, bucket string) error {
 	for _, path := range []string{recordPath(dir, "crawl", bucket), recordPath(dir, "verify", bucket), findingsPath(dir, bucket)} {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := removeFile(path); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// removeFile removes a file, if it is there.
+func removeFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }

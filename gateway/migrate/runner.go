@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
@@ -142,10 +141,7 @@ func (r *runner) Forget() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sweep = nil
-	if err := os.Remove(r.path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
+	return removeFile(r.path)
 }
 
 // Wake makes Run look whether there is something to do.

@@ -152,10 +152,7 @@ func (r *report) clear() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.n = 0
-	if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return removeFile(r.path)
 }
 
 // comparer is the verification's visitor.

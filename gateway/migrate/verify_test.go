@@ -56,7 +56,7 @@ func TestVerifyLevels(t *testing.T) {
 				if n := y.new.Calls("PutObject") + y.old.Calls("PutObject") - before; n > 0 {
 					t.Errorf("%d objects were written", n)
 				}
-				if g := y.Operator.verified(); g.OK {
+				if g := verified(y.Operator.Verify.Progress()); g.OK {
 					t.Error("that passes for verified")
 				}
 			})
@@ -138,7 +138,7 @@ func TestVerifyFix(t *testing.T) {
 				if left := p.Missing + p.Extra + p.Different + p.Failed - p.Fixed; left != c.gone {
 					t.Errorf("%d differences are said to be left: %+v", left, p)
 				}
-				if g := y.Operator.verified(); g.OK != (c.gone == 0) {
+				if g := verified(y.Operator.Verify.Progress()); g.OK != (c.gone == 0) {
 					t.Errorf("%+v", g)
 				}
 				again := y.verify(VerifyOrder{Level: Content})
