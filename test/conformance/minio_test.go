@@ -83,8 +83,9 @@ func runMinIOSuite(t *testing.T, at stand, exceptions map[string]string) {
 	direct, gateway := at.direct(t), at.gateway(t)
 	began := time.Now()
 	through := make(chan []outcome, 1)
-	go func() { through <- minioRun(t.Context(), program, gateway, cases) }()
-	directly := minioRun(t.Context(), program, direct, cases)
+	tmp := t.TempDir() // the suite leaves its files behind
+	go func() { through <- minioRun(t.Context(), program, gateway, tmp, cases) }()
+	directly := minioRun(t.Context(), program, direct, tmp, cases)
 	after := <-through
 	t.Logf("%v", time.Since(began).Round(time.Second))
 	judge(t, directly, after, exceptions)
@@ -92,12 +93,12 @@ func runMinIOSuite(t *testing.T, at stand, exceptions map[string]string) {
 
 // minioRun runs the tests on one side. What the program says of none of them
 // stands at the end of the last one's output, or it is what made it end.
-func minioRun(ctx context.Context, program string, on *side, cases []string) []outcome {
+func minioRun(ctx context.Context, program string, on *side, tmp string, cases []string) []outcome {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, cases...)
 	cmd.Env = append(os.Environ(), "SERVER_ENDPOINT="+strings.TrimPrefix(on.endpoint, "http://"),
-		"ACCESS_KEY="+on.accessKey, "SECRET_KEY="+on.secretKey, "ENABLE_HTTPS=0", "ENABLE_KMS=0", "MINT_MODE=full")
+		"ACCESS_KEY="+on.accessKey, "SECRET_KEY="+on.secretKey, "ENABLE_HTTPS=0", "ENABLE_KMS=0", "MINT_MODE=full", "TMPDIR="+tmp)
 	out, err := cmd.CombinedOutput()
 	found := make(map[string]outcome)
 	for _, match := range caseOutput.FindAllStringSubmatch(string(out), -1) {
