@@ -2,8 +2,10 @@ package s3
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -60,4 +62,13 @@ func (c *livelyConn) Write(p []byte) (written int, err error) {
 		p = p[n:]
 	}
 	return written, err
+}
+
+var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
+// ReadFrom writes what it reads: net/http would make a buffer for each body.
+func (c *livelyConn) ReadFrom(r io.Reader) (int64, error) {
+	buffer := buffers.Get().(*[64 << 10]byte)
+	defer buffers.Put(buffer)
+	return io.CopyBuffer(struct{ io.Writer }{c}, r, buffer[:])
 }

@@ -108,7 +108,9 @@ func (s *Store) build(ctx context.Context, r *request) (*http.Request, *counting
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: r.size,
 	}).WithContext(ctx)
 	var sent *countingBody
-	switch {
+	switch memory, ok := r.body.(*bytes.Reader); {
+	case r.size > 0 && ok:
+		req.Body = io.NopCloser(memory) // which net/http sends together with the header
 	case r.size > 0:
 		sent = &countingBody{src: r.body, left: r.size}
 		req.Body = sent
@@ -180,7 +182,8 @@ func (b *countingBody) Read(p []byte) (int, error) {
 
 func (b *countingBody) Close() error { return nil }
 
-// unfinished tells whether there is a body whose last byte was not handed over.
+// unfinished tells whether there is a body whose last byte was not handed over. One in
+// memory is handed over at once.
 func (b *countingBody) unfinished() bool { return b != nil && !b.done.Load() }
 
 // doXML sends a request and reads its XML answer, whose root element must be

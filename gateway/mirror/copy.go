@@ -57,11 +57,8 @@ func (r route) open(ctx context.Context, key string) (*opened, error) {
 	return o, nil
 }
 
-// take answers the body, once more if it was passed on before.
+// take answers the body of a larger one, once more if it was passed on before.
 func (o *opened) take(ctx context.Context, r route) (io.ReadCloser, error) {
-	if o.content != nil {
-		return io.NopCloser(bytes.NewReader(o.content)), nil
-	}
 	if body := o.body; body != nil {
 		o.body = nil
 		return body, nil
@@ -133,19 +130,21 @@ func copyWith(ctx context.Context, r route, o *opened, h http.Header, sum checks
 
 // copyWhole copies an object with one PUT.
 func copyWhole(ctx context.Context, r route, o *opened, h http.Header, sum checksum, create bool) error {
-	body, err := o.take(ctx, r)
-	if err != nil {
-		return notApplied(err)
-	}
-	defer body.Close()
 	h = maps.Clone(h)
 	if sum.whole {
 		h.Set(sum.name, sum.value)
 	}
-	put := backends.PutRequest{Key: o.Key, Body: body, Size: o.Size, IfNoneMatch: create, Header: h}
+	put := backends.PutRequest{Key: o.Key, Size: o.Size, IfNoneMatch: create, Header: h}
 	if o.content != nil {
 		hash := sha256.Sum256(o.content)
-		put.SHA256 = hex.EncodeToString(hash[:])
+		put.Body, put.SHA256 = bytes.NewReader(o.content), hex.EncodeToString(hash[:])
+	} else {
+		body, err := o.take(ctx, r)
+		if err != nil {
+			return notApplied(err)
+		}
+		defer body.Close()
+		put.Body = body
 	}
 	stored, err := r.to.Put(ctx, put)
 	if err == nil && r.etags() && isMD5(o.ETag) && stored.ETag != o.ETag {

@@ -54,7 +54,7 @@ func versity(t testing.TB, flags ...string) *Server {
 	binary, address, data := Tool(t, "versitygw"), freeAddress(t), t.TempDir()
 	s := &Server{Endpoint: "http://" + address, AccessKey: "versity-access", SecretKey: "versity-secret", name: "versitygw"}
 	s.command = func() *exec.Cmd {
-		args := []string{"--access", s.AccessKey, "--secret", s.SecretKey, "--port", address, "--quiet", "posix"}
+		args := []string{"--keep-alive", "--access", s.AccessKey, "--secret", s.SecretKey, "--port", address, "--quiet", "posix"}
 		return exec.Command(binary, append(append(args, flags...), data)...)
 	}
 	s.begin(t)
