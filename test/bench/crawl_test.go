@@ -78,10 +78,7 @@ func least(all []time.Duration) time.Duration {
 
 // bySluice counts from the command to the moment at which the backfill is finished.
 func bySluice(b *testing.B, old, new *servers.Server, from, to string, source *s3.Store) time.Duration {
-	up := func(s *servers.Server, bucket string) process.Upstream {
-		return process.Upstream{Endpoint: s.Endpoint, Bucket: bucket, AccessKey: s.AccessKey, SecretKey: s.SecretKey}
-	}
-	g := process.StartBefore(b, up(old, from), up(new, to), "")
+	g := process.StartBefore(b, process.Of(old, from), process.Of(new, to), "")
 	defer g.Kill(b)
 	operator := g.Operator(b)
 	began := time.Now()

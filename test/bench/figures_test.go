@@ -40,11 +40,8 @@ const (
 func BenchmarkFigures(b *testing.B) {
 	old, new := servers.MinIO(b), servers.MinIO(b)
 	oldStore, newStore := old.Store(b, "old", "old-media"), new.Store(b, "new", "new-media")
-	up := func(s *servers.Server, bucket string) process.Upstream {
-		return process.Upstream{Endpoint: s.Endpoint, Bucket: bucket, AccessKey: s.AccessKey, SecretKey: s.SecretKey}
-	}
-	cached := process.Start(b, up(old, "old-media"), up(new, "new-media"), "")
-	uncached := process.Start(b, up(old, "old-media"), up(new, "new-media"), "cache: { memory: 0B }")
+	cached := process.Start(b, process.Of(old, "old-media"), process.Of(new, "new-media"), "")
+	uncached := process.Start(b, process.Of(old, "old-media"), process.Of(new, "new-media"), "cache: { memory: 0B }")
 	gateway := uncached.Client(b)
 
 	for _, size := range []int{64 << 10, 8 << 20} {

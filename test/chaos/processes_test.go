@@ -30,10 +30,9 @@ func TestKills(t *testing.T) {
 	oldServer, newServer := servers.MinIO(t), servers.Versity(t)
 	oldStore, newStore := oldServer.Store(t, "old", process.Bucket), newServer.Store(t, "new", process.Bucket)
 	old, new := startProxy(t, oldServer.Endpoint, *seed), startProxy(t, newServer.Endpoint, *seed+1)
-	g := process.Start(t,
-		process.Upstream{Endpoint: old.http.URL, Bucket: process.Bucket, AccessKey: oldServer.AccessKey, SecretKey: oldServer.SecretKey},
-		process.Upstream{Endpoint: new.http.URL, Bucket: process.Bucket, AccessKey: newServer.AccessKey, SecretKey: newServer.SecretKey},
-		"migration: { hold: 500ms, mirror: { sync_timeout: 500ms, store_timeout: 2s, quarantine: 1s } }")
+	oldUp, newUp := process.Of(oldServer, process.Bucket), process.Of(newServer, process.Bucket)
+	oldUp.Endpoint, newUp.Endpoint = old.http.URL, new.http.URL
+	g := process.Start(t, oldUp, newUp, "migration: { hold: 500ms, mirror: { sync_timeout: 500ms, store_timeout: 2s, quarantine: 1s } }")
 	r := &kitchen{t: t, g: g, client: g.Client(t), old: old, new: new, history: newHistory(), random: rand.New(rand.NewPCG(*seed, 3))}
 	for cycle := range *kills {
 		r.cycle(cycle)

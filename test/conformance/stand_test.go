@@ -50,10 +50,7 @@ func directly(t *testing.T, s *servers.Server) *side {
 
 func between(t *testing.T, old, new *servers.Server, extra string) *side {
 	t.Helper()
-	upstream := func(s *servers.Server) process.Upstream {
-		return process.Upstream{Endpoint: s.Endpoint, AccessKey: s.AccessKey, SecretKey: s.SecretKey}
-	}
-	g := process.StartWildcard(t, upstream(old), upstream(new), extra)
+	g := process.StartWildcard(t, process.Of(old, ""), process.Of(new, ""), extra)
 	return newSide(t, g.Endpoint, old, func() {
 		g.Kill(t)
 		old.Stop(t)

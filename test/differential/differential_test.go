@@ -50,8 +50,8 @@ func (s *stage) scene(t *testing.T) *scene {
 	s.old.Store(t, "old", old)
 	s.new.Store(t, "new", new)
 	g := process.Start(t,
-		process.Upstream{Endpoint: s.old.Endpoint, Bucket: old, AccessKey: s.old.AccessKey, SecretKey: s.old.SecretKey},
-		process.Upstream{Endpoint: s.new.Endpoint, Bucket: new, AccessKey: s.new.AccessKey, SecretKey: s.new.SecretKey}, "")
+		process.Of(s.old, old),
+		process.Of(s.new, new), "")
 	return &scene{
 		direct:  newSide("direct", s.old.Endpoint, direct, s.old.AccessKey, s.old.SecretKey),
 		gateway: newSide("gateway", g.Endpoint, process.Bucket, process.AccessKey, process.SecretKey),

@@ -12,20 +12,9 @@ import (
 	"time"
 
 	"sluice/backends"
-	"sluice/backends/embedded"
 	"sluice/gateway/mirror"
 	"sluice/test/process"
 )
-
-func startEmbedded(t *testing.T) (*embedded.Server, process.Upstream) {
-	t.Helper()
-	s, err := embedded.Start(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s, process.Upstream{Endpoint: s.Endpoint(), Bucket: "bucket", AccessKey: "any", SecretKey: "any"}
-}
 
 func body(key string, version, size int) []byte {
 	b := make([]byte, size)
@@ -62,16 +51,8 @@ func content(ctx context.Context, s backends.Store) (map[string]string, error) {
 // uploads, some of them of one key, and starts it again: what was acknowledged is
 // on both stores, and the stores differ in nothing.
 func TestKillDuringUploads(t *testing.T) {
-	oldServer, oldUp := startEmbedded(t)
-	newServer, newUp := startEmbedded(t)
-	oldStore, err := oldServer.Store(t.Context(), "old", oldUp.Bucket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	newStore, err := newServer.Store(t.Context(), "new", newUp.Bucket)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, oldStore, oldUp := process.Embedded(t, "old")
+	_, newStore, newUp := process.Embedded(t, "new")
 	g := process.Start(t, oldUp, newUp, "migration: { mirror: { quarantine: 5s } }")
 	client := g.Client(t)
 

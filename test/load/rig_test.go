@@ -37,25 +37,10 @@ type rig struct {
 func newRig(t *testing.T, extra string) *rig {
 	t.Helper()
 	r := &rig{t: t}
-	var up [2]process.Upstream
-	for i, name := range []string{"old", "new"} {
-		server, err := embedded.Start(t.Context(), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { server.Close() })
-		store, err := server.Store(t.Context(), name, "bucket")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if name == "old" {
-			r.oldStore = store
-		} else {
-			r.new, r.newStore = server, store
-		}
-		up[i] = process.Upstream{Endpoint: server.Endpoint(), Bucket: "bucket", AccessKey: "any", SecretKey: "any"}
-	}
-	r.gateway = process.Start(t, up[0], up[1], extra)
+	var oldUp, newUp process.Upstream
+	_, r.oldStore, oldUp = process.Embedded(t, "old")
+	r.new, r.newStore, newUp = process.Embedded(t, "new")
+	r.gateway = process.Start(t, oldUp, newUp, extra)
 	r.pid, r.state = r.gateway.PID(), r.gateway.State()
 	r.client = r.gateway.Client(t)
 	return r

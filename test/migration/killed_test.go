@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"sluice/backends/embedded"
 	"sluice/gateway/migrate"
 	"sluice/gateway/mirror"
 	"sluice/test/process"
@@ -24,34 +23,18 @@ var transitions = flag.Int("transitions", 12, "how many phase changes to kill th
 func small(t *testing.T, n int, change ...func(old *process.Upstream)) *life {
 	t.Helper()
 	l := &life{t: t, library: library(n, 0, 0)}
-	var ups [2]process.Upstream
-	for i, name := range []string{"old", "new"} {
-		server, err := embedded.Start(t.Context(), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { server.Close() })
-		store, err := server.Store(t.Context(), name, "bucket")
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.servers = append(l.servers, server)
-		if name == "old" {
-			l.old = store
-		} else {
-			l.new = store
-		}
-		ups[i] = process.Upstream{Endpoint: server.Endpoint(), Bucket: "bucket", AccessKey: "any", SecretKey: "any"}
-	}
+	var oldUp, newUp process.Upstream
+	_, l.old, oldUp = process.Embedded(t, "old")
+	l.newServer, l.new, newUp = process.Embedded(t, "new")
 	for _, o := range l.library {
 		if err := o.put(t.Context(), l.old); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, c := range change {
-		c(&ups[0])
+		c(&oldUp)
 	}
-	l.gateway = process.StartBefore(t, ups[0], ups[1], "migration: { mirror: { quarantine: 300ms } }")
+	l.gateway = process.StartBefore(t, oldUp, newUp, "migration: { mirror: { quarantine: 300ms } }")
 	l.operator = l.gateway.Operator(t)
 	l.players = newPlayers(l.gateway.Client(t), l.library)
 	return l
@@ -187,7 +170,7 @@ func TestRefusals(t *testing.T) {
 	must("switch", "--dry-run")
 
 	// A write that new has missed, and a new store that is not there.
-	if err := l.servers[1].Stop(); err != nil {
+	if err := l.newServer.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	l.traffic()
@@ -196,7 +179,7 @@ func TestRefusals(t *testing.T) {
 	if code == 0 || !strings.Contains(out+talk, "can not be overridden") {
 		t.Errorf("a guard that never may be: exit code %d\n%s%s", code, out, talk)
 	}
-	if err := l.servers[1].Restart(t.Context()); err != nil {
+	if err := l.newServer.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	l.quiet()

@@ -30,14 +30,14 @@ var (
 
 // life is a migration under way.
 type life struct {
-	t        *testing.T
-	gateway  *process.Gateway
-	operator *admin.Client
-	old, new *s3.Store
-	library  []object
-	players  *players
-	longest  time.Duration      // that writes were held
-	servers  []*embedded.Server // old and new, where they are in this process
+	t         *testing.T
+	gateway   *process.Gateway
+	operator  *admin.Client
+	old, new  *s3.Store
+	library   []object
+	players   *players
+	longest   time.Duration    // that writes were held
+	newServer *embedded.Server // where it is in this process
 }
 
 // TestWholeLife moves a bucket from MinIO to versitygw: start, backfill, verify, switch,
@@ -48,8 +48,8 @@ func TestWholeLife(t *testing.T) {
 	l := &life{t: t, old: oldServer.Store(t, "old", process.Bucket), new: newServer.Store(t, "new", process.Bucket)}
 	l.fill()
 	l.gateway = process.StartBefore(t,
-		process.Upstream{Endpoint: oldServer.Endpoint, Bucket: process.Bucket, AccessKey: oldServer.AccessKey, SecretKey: oldServer.SecretKey},
-		process.Upstream{Endpoint: newServer.Endpoint, Bucket: process.Bucket, AccessKey: newServer.AccessKey, SecretKey: newServer.SecretKey},
+		process.Of(oldServer, process.Bucket),
+		process.Of(newServer, process.Bucket),
 		"migration: { mirror: { quarantine: 2s } }")
 	l.operator = l.gateway.Operator(t)
 	l.players = newPlayers(l.gateway.Client(t), l.library)

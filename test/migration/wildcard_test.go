@@ -20,9 +20,6 @@ import (
 func TestAllBuckets(t *testing.T) {
 	t.Parallel()
 	oldServer, newServer := servers.MinIO(t), servers.Versity(t)
-	up := func(s *servers.Server) process.Upstream {
-		return process.Upstream{Endpoint: s.Endpoint, AccessKey: s.AccessKey, SecretKey: s.SecretKey}
-	}
 	stored := make(map[string]object)
 	for _, name := range []string{"one", "two"} {
 		stored[name] = object{key: "in " + name, size: 1000}
@@ -30,7 +27,7 @@ func TestAllBuckets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	g := process.StartWildcardBefore(t, up(oldServer), up(newServer), "migration: { mirror: { quarantine: 300ms } }")
+	g := process.StartWildcardBefore(t, process.Of(oldServer, ""), process.Of(newServer, ""), "migration: { mirror: { quarantine: 300ms } }")
 	operator := g.Operator(t)
 	client := func(endpoint, accessKey, secretKey, bucket string) *s3.Store {
 		c, err := s3.New(t.Context(), s3.Config{

@@ -103,8 +103,8 @@ func TestAStalledConnectionDoesNotStopTheBackfill(t *testing.T) {
 // TestAReplacedCopyHasItsOwnETag: an object that a repair copied is replaced by a
 // client; nobody sees the copy's ETag any more, whatever store the copy was on.
 func TestAReplacedCopyHasItsOwnETag(t *testing.T) {
-	old, oldUp := startEmbedded(t, "old")
-	new, newUp := startEmbedded(t, "new")
+	_, old, oldUp := process.Embedded(t, "old")
+	_, new, newUp := process.Embedded(t, "new")
 	r := &rig{t: t, oldStore: old, newStore: new, net: map[string]*proxy{"new": newProxy(t, "new", newUp.Endpoint, false)}}
 	newUp.Endpoint = r.net["new"].endpoint()
 	r.gateway = process.Start(t, oldUp, newUp, settings)

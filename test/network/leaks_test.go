@@ -22,8 +22,8 @@ import (
 // TestNothingRunsOnWhenTheGatewayHasEnded: a gateway that served while its networks were
 // sick leaves no goroutine behind.
 func TestNothingRunsOnWhenTheGatewayHasEnded(t *testing.T) {
-	_, oldUp := startEmbedded(t, "old")
-	_, newUp := startEmbedded(t, "new")
+	_, _, oldUp := process.Embedded(t, "old")
+	_, _, newUp := process.Embedded(t, "new")
 	nets := []*proxy{newProxy(t, "old", oldUp.Endpoint, false), newProxy(t, "new", newUp.Endpoint, false)}
 	c, err := config.Parse(fmt.Appendf(nil, `
 state_dir: %q

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"sluice/backends"
-	"sluice/backends/embedded"
 	"sluice/backends/s3"
 	"sluice/gateway/mirror"
 	"sluice/test/process"
@@ -47,34 +46,18 @@ type rig struct {
 
 func newRig(t *testing.T, resets bool) *rig {
 	t.Helper()
-	oldStore, oldUp := startEmbedded(t, "old")
+	_, oldStore, oldUp := process.Embedded(t, "old")
 	// New is a MinIO: an embedded store's objects keep the metadata of those that
 	// they replace, and with it the ETag of a copy that a repair made.
 	minio := servers.MinIO(t)
 	r := &rig{t: t, net: make(map[string]*proxy), oldStore: oldStore, newStore: minio.Store(t, "new", "bucket")}
 	r.net["old"] = newProxy(t, "old", oldUp.Endpoint, resets)
 	r.net["new"] = newProxy(t, "new", minio.Endpoint, resets)
-	oldUp.Endpoint = r.net["old"].endpoint()
-	r.gateway = process.Start(t, oldUp,
-		process.Upstream{Endpoint: r.net["new"].endpoint(), Bucket: "bucket", AccessKey: minio.AccessKey, SecretKey: minio.SecretKey},
-		settings)
+	newUp := process.Of(minio, "bucket")
+	oldUp.Endpoint, newUp.Endpoint = r.net["old"].endpoint(), r.net["new"].endpoint()
+	r.gateway = process.Start(t, oldUp, newUp, settings)
 	r.client = r.gateway.Client(t)
 	return r
-}
-
-// startEmbedded starts a store, and answers how to reach it.
-func startEmbedded(t *testing.T, name string) (*s3.Store, process.Upstream) {
-	t.Helper()
-	server, err := embedded.Start(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
-	store, err := server.Store(t.Context(), name, "bucket")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store, process.Upstream{Endpoint: server.Endpoint(), Bucket: "bucket", AccessKey: "any", SecretKey: "any"}
 }
 
 // fault makes a network sick for one round.

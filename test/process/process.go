@@ -39,12 +39,6 @@ type Gateway struct {
 	log                     *os.File
 }
 
-// Upstream is a store as the configuration names it.
-type Upstream struct {
-	Endpoint, Bucket, AccessKey, SecretKey string
-	ReadOnly                               bool
-}
-
 // Start builds the program and starts it between two stores, with the migration from the
 // one to the other begun. extra is further configuration.
 func Start(t testing.TB, old, new Upstream, extra string) *Gateway {

@@ -42,8 +42,8 @@ func Start(t testing.TB) *Stage {
 	minio, versity := servers.MinIO(t), servers.Versity(t)
 	s := &Stage{Old: minio.Store(t, "old", "old-media"), New: versity.Store(t, "new", "new-media"), Home: t.TempDir()}
 	s.Gateway = process.Start(t,
-		process.Upstream{Endpoint: minio.Endpoint, Bucket: "old-media", AccessKey: minio.AccessKey, SecretKey: minio.SecretKey},
-		process.Upstream{Endpoint: versity.Endpoint, Bucket: "new-media", AccessKey: versity.AccessKey, SecretKey: versity.SecretKey},
+		process.Of(minio, "old-media"),
+		process.Of(versity, "new-media"),
 		"migration: { mirror: { quarantine: 2s } }")
 	Write(t, s.Home, "config", []byte("[default]\ns3 =\n  signature_version = s3v4\n"))
 	return s
