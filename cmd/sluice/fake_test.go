@@ -133,8 +133,8 @@ func media() migrate.Status {
 		Bucket: "media", Old: "minio", New: "hetzner", Since: noon, Pending: 2,
 		Phase: mirror.Phase{Name: mirror.Mirroring, Epoch: 2, Baseline: true},
 		Conditions: []migrate.Condition{
-			{Type: "backfilled", Reason: "Crawling", Since: noon},
-			{Type: "throttled", Status: true, Reason: "OldLatency", Message: "minio is slow (p95 700ms)", Since: noon},
+			{Type: "backfilled", Message: "the backfill is running", Since: noon},
+			{Type: "throttled", Status: true, Message: "minio is slow (p95 700ms)", Since: noon},
 		},
 		Backfill: &migrate.Progress{
 			State: migrate.Running, Started: noon, Counted: true,

@@ -86,11 +86,7 @@ func printBucket(w io.Writer, s migrate.Status) error {
 		if c.Status {
 			holds = "yes"
 		}
-		why := c.Message
-		if why == "" {
-			why = c.Reason
-		}
-		rows = append(rows, []string{c.Type, holds, stamp(c.Since), why})
+		rows = append(rows, []string{c.Type, holds, stamp(c.Since), c.Message})
 	}
 	return printTable(w, rows)
 }

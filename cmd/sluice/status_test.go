@@ -32,7 +32,7 @@ backfill  running, 50 %
           ! "a\nb": access denied (3 attempts)
 
 CONDITION   HOLDS  SINCE                 BECAUSE
-backfilled  no     2026-03-01 12:00 UTC  Crawling
+backfilled  no     2026-03-01 12:00 UTC  the backfill is running
 throttled   yes    2026-03-01 12:00 UTC  minio is slow (p95 700ms)
 `, ""},
 		{"old alone", []string{"backups"}, 0, `

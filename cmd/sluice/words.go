@@ -23,13 +23,10 @@ func state(s migrate.Status) string {
 }
 
 func because(c migrate.Condition) string {
-	switch {
-	case c.Message != "":
-		return ": " + c.Message
-	case c.Reason != "":
-		return ": " + c.Reason
+	if c.Message == "" {
+		return ""
 	}
-	return ""
+	return ": " + c.Message
 }
 
 // activity is a crawl or a verification.

@@ -296,3 +296,25 @@ func TestForgetRecords(t *testing.T) {
 		}
 	})
 }
+
+// TestConditionsAreDated: a condition's date is that of its change, also when nobody looked
+// until much later. Seen to fail without the operator looking itself.
+func TestConditionsAreDated(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard) {
+		forAnHour := func(what string) {
+			t.Helper()
+			time.Sleep(time.Hour)
+			list := y.Status().Conditions
+			c := list[slices.IndexFunc(list, func(c Condition) bool { return c.Type == guardVerified })]
+			if d := time.Since(c.Since); d < time.Hour-lookEvery || d > time.Hour {
+				t.Errorf("it is %s since %v, not for an hour", what, d)
+			}
+		}
+		fill(t, y.oldStore, "a")
+		y.must(Start)
+		y.crawled()
+		forAnHour("unverified")
+		y.verify(VerifyOrder{Level: Content})
+		forAnHour("verified")
+	})
+}

@@ -25,6 +25,9 @@ type Operator struct {
 	Audit  *Audit
 
 	mu sync.Mutex // one command at a time
+
+	looking sync.Mutex
+	seen    map[string]Condition // when it was last looked at, by type
 }
 
 // RefusedError is a command that guards refused; the report says which.
@@ -52,11 +55,19 @@ func NewOperator(m *Migration, t *throttle.Throttle, rules []config.Rule, dir st
 	return o, err
 }
 
+// lookEvery is how exactly it is known since when a condition holds.
+const lookEvery = 5 * time.Second
+
 // Run works in the background until ctx is done.
 func (o *Operator) Run(ctx context.Context) {
 	var work sync.WaitGroup
 	work.Go(func() { o.Crawl.Run(ctx) })
 	work.Go(func() { o.Verify.Run(ctx) })
+	work.Go(func() {
+		for pause(ctx, lookEvery) == nil {
+			o.Status() // so that conditions are dated when nobody asks for them, too
+		}
+	})
 	work.Wait()
 }
 
@@ -184,7 +195,24 @@ func (o *Operator) Status() Status {
 			condition("throttled", true, reason)
 		}
 	}
+	o.date(s.Conditions)
 	return s
+}
+
+// date notes since when conditions are as they are.
+func (o *Operator) date(list []Condition) {
+	o.looking.Lock()
+	defer o.looking.Unlock()
+	seen := make(map[string]Condition, len(list))
+	for i := range list {
+		c := &list[i]
+		c.Since = time.Now().UTC()
+		if before, ok := o.seen[c.Type]; ok && before.Status == c.Status {
+			c.Since = before.Since
+		}
+		seen[c.Type] = *c
+	}
+	o.seen = seen
 }
 
 // Audit writes down what operators did, a line of JSON for each command.

@@ -24,9 +24,8 @@ type Status struct {
 type Condition struct {
 	Type    string    `json:"type"` // backfilled, caught-up, verified, paused, throttled, reversible, baseline
 	Status  bool      `json:"status"`
-	Reason  string    `json:"reason,omitempty"` // one word
 	Message string    `json:"message,omitempty"`
-	Since   time.Time `json:"since,omitzero"`
+	Since   time.Time `json:"since"` // when the status was first seen as it is, by this process
 }
 
 // RunState says what became of a crawl or a verification.
