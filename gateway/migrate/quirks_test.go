@@ -66,6 +66,7 @@ var providers = map[string]quirky.Quirks{
 func TestQuirks(t *testing.T) {
 	for name, q := range providers {
 		t.Run("secondary "+name, func(t *testing.T) {
+			t.Parallel() // some stores make one wait
 			r, _, server := quirkyRig(t, quirky.Quirks{}, q)
 			exercise(r, q)
 			if n := server.OpenUploads(); n > 0 {
@@ -73,6 +74,7 @@ func TestQuirks(t *testing.T) {
 			}
 		})
 		t.Run("primary "+name, func(t *testing.T) {
+			t.Parallel()
 			r, _, _ := quirkyRig(t, q, quirky.Quirks{})
 			exercise(r, q)
 		})
