@@ -202,6 +202,7 @@ func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) 
 		FailOnSecondary: m.OnSecondaryError == "fail", ReadPrimary: m.Reads == "primary",
 		CopyWorkers: lazyWorkers, UploadKeys: g.uploadKeys,
 		Versioned: versioned(ctx, old),
+		OneServer: b.New != "" && g.config.Stores[b.Old].Endpoint == g.config.Stores[b.New].Endpoint,
 	}
 	phase, known := g.state.Phase(name)
 	if b.New == "" {

@@ -183,11 +183,11 @@ func (v *copier) visit(ctx context.Context, p pair) (result, error) {
 		return result{}, err
 	}
 	listed := p.old != nil && p.new == nil
-	copied, err := v.bucket.Backfill(ctx, mirror.Copy{Key: p.key, Listed: listed, Replace: !listed, Pace: v.throttle.Bytes})
 	r := result{}
 	if p.old != nil {
 		r.size = p.old.Size
 	}
+	copied, err := v.bucket.Backfill(ctx, mirror.Copy{Key: p.key, Size: r.size, Listed: listed, Replace: !listed, Pace: v.throttle.Bytes})
 	switch copied {
 	case mirror.NotNow:
 		return r, errLeft

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 
 	"sluice/backends"
@@ -14,6 +13,8 @@ import (
 // Copy is an order to copy a key from old to new.
 type Copy struct {
 	Key string
+	// Size is what a listing said of it; 0: it was not listed.
+	Size int64
 	// Listed: a listing has shown that new lacks the key. Where new honours
 	// conditional creates it is then not asked again.
 	Listed bool
@@ -136,10 +137,15 @@ func (b *Bucket) backfill(ctx, reading context.Context, v view, c Copy) (result 
 	}
 	outcome := journal.Untouched
 	defer func() { in.End(outcome, outcome) }()
-	from := *b.old
-	from.Store = stoppable{b.old.Store, reading, c.Pace}
-	r := route{&from, b.new}
+	from, source := *b.old, stoppable{b.old.Store, reading, c.Pace}
+	from.Store = source
+	r := route{from: &from, to: b.new}
 	create := b.new.Profile.ConditionalCreate
+	if b.o.OneServer && c.Size > smallBody && !v.incomplete() {
+		// Such a copy is made whatever new holds by then. While old is the primary the
+		// overlap rule is fence enough (I7).
+		r.source, create = &source, false
+	}
 	if !create || !c.Listed || c.Replace {
 		there, err := b.new.headOrAbsent(ctx, c.Key)
 		switch {
@@ -203,90 +209,6 @@ func (r route) replace(ctx context.Context, in *journal.Intent, there *backends.
 		return NotCopied, copied(err), err
 	}
 	return Replaced, journal.Applied, nil
-}
-
-// stoppable is a store whose objects can be read only as long as a context lasts.
-type stoppable struct {
-	backends.Store
-	reading context.Context
-	pace    func(ctx context.Context, bytes int) error // nil: at full speed
-}
-
-// Get opens an object.
-func (s stoppable) Get(ctx context.Context, r backends.GetRequest) (*backends.Object, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	detach := context.AfterFunc(s.reading, func() { cancel(ErrStopped) })
-	o, err := s.Store.Get(ctx, r)
-	if err != nil {
-		detach()
-		cancel(nil)
-		return nil, err
-	}
-	o.Body = &cancelBody{ReadCloser: o.Body, cancel: func(err error) { detach(); cancel(err) }}
-	if s.pace != nil {
-		o.Body = &pacedBody{o.Body, ctx, s.pace}
-	}
-	return o, nil
-}
-
-// pacedBody is read no faster than pace allows.
-type pacedBody struct {
-	io.ReadCloser
-	ctx  context.Context
-	pace func(ctx context.Context, bytes int) error
-}
-
-func (b *pacedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if paced := b.pace(b.ctx, n); err == nil {
-		err = paced
-	}
-	return n, err
-}
-
-// copying are the background copies under way. A mutation of their key, or a phase
-// change, stops them while that leaves nothing behind.
-type copying struct {
-	mu   sync.Mutex
-	keys map[string]context.CancelFunc
-}
-
-// ErrStopped is the end of a background copy that made way for a mutation or a phase change.
-var ErrStopped = errors.New("the copy made way; it is made again later")
-
-func (c *copying) begin(ctx context.Context, key string) (reading context.Context, done func()) {
-	reading, cancel := context.WithCancel(ctx)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.keys == nil {
-		c.keys = make(map[string]context.CancelFunc)
-	}
-	if c.keys[key] != nil {
-		return reading, cancel // a second copy of a key finds it dirty and ends at once
-	}
-	c.keys[key] = cancel
-	return reading, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.keys, key)
-		cancel()
-	}
-}
-
-func (c *copying) stop(key string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if cancel := c.keys[key]; cancel != nil {
-		cancel()
-	}
-}
-
-func (c *copying) stopAll() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, cancel := range c.keys {
-		cancel()
-	}
 }
 
 func copied(err error) journal.Outcome {

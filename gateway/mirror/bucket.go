@@ -38,6 +38,8 @@ type Options struct {
 	ReadPrimary bool
 	// Versioned: the old store's bucket is known to keep versions.
 	Versioned bool
+	// OneServer: one server holds both stores' buckets, and can copy between them.
+	OneServer bool
 	// CopyWorkers bounds the background copies under way at once.
 	CopyWorkers int
 	// UploadKeys authenticate upload ids: the first signs, all verify.

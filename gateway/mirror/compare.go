@@ -44,7 +44,7 @@ func (b *Bucket) Compare(ctx context.Context, key string, content bool, pace fun
 func (b *Bucket) compare(ctx context.Context, key string, content bool, pace func(context.Context, int) error) (c Compared, err error) {
 	old, new := *b.old, *b.new
 	old.Store, new.Store = stoppable{old.Store, ctx, pace}, stoppable{new.Store, ctx, pace}
-	r := route{&old, &new}
+	r := route{from: &old, to: &new}
 	o, err := old.headOrAbsent(ctx, key)
 	if err != nil {
 		return c, err
@@ -107,7 +107,7 @@ func (b *Bucket) align(
 	default:
 		from := *v.primary
 		from.Store = stoppable{from.Store, reading, pace}
-		err = copyObject(ctx, route{&from, v.secondary}, p, false)
+		err = copyObject(ctx, route{from: &from, to: v.secondary}, p, false)
 	}
 	outcome = copied(err)
 	if err != nil {

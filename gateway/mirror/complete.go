@@ -80,7 +80,7 @@ func (c *completion) assembleElsewhere(ctx context.Context, r backends.CompleteR
 		}
 	}
 	if err == nil {
-		err = copyObject(ctx, route{c.v.secondary, c.v.primary}, info, false)
+		err = copyObject(ctx, route{from: c.v.secondary, to: c.v.primary}, info, false)
 	}
 	if err != nil {
 		return nil, maybe(err)

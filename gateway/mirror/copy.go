@@ -17,7 +17,10 @@ import (
 )
 
 // route is the way of a copy.
-type route struct{ from, to *Store }
+type route struct {
+	from, to *Store
+	source   *stoppable // from, where the server of to can copy from it; else nil
+}
 
 // opened is an original that a copy has begun to read, or is about to.
 type opened struct {
@@ -37,6 +40,13 @@ func (o *opened) close() {
 // open begins to read an original. A small one is read to its end: without its intent
 // a copy may not write, but it may read.
 func (r route) open(ctx context.Context, key string) (*opened, error) {
+	if r.source != nil { // nothing is to be read
+		info, err := r.from.Head(ctx, backends.GetRequest{Key: key, Header: r.from.header(primary, withSums())})
+		if err != nil {
+			return nil, err
+		}
+		return &opened{Info: *info}, nil
+	}
 	got, err := r.from.Get(ctx, backends.GetRequest{Key: key, Header: r.from.header(primary, withSums())})
 	if err != nil {
 		return nil, err
@@ -130,6 +140,11 @@ func copyWith(ctx context.Context, r route, o *opened, h http.Header, sum checks
 
 // copyWhole copies an object with one PUT.
 func copyWhole(ctx context.Context, r route, o *opened, h http.Header, sum checksum, create bool) error {
+	if r.source != nil && !create {
+		if err := r.copyOnServer(ctx, &o.Info, h); !elsewhere(err) {
+			return err
+		}
+	}
 	h = maps.Clone(h)
 	if sum.whole {
 		h.Set(sum.name, sum.value)
@@ -147,15 +162,23 @@ func copyWhole(ctx context.Context, r route, o *opened, h http.Header, sum check
 		put.Body = body
 	}
 	stored, err := r.to.Put(ctx, put)
-	if err == nil && r.etags() && isMD5(o.ETag) && stored.ETag != o.ETag {
-		// Damaged on the way, or the original's ETag is no hash after all: the
-		// repairer finds out by the contents.
-		return &backends.Error{
-			Store: r.to.Name(), Op: "PutObject", Key: o.Key, Kind: backends.ErrUnavailable, MaybeApplied: true,
-			Message: fmt.Sprintf("the copy's ETag is %s, the original's %s", stored.ETag, o.ETag),
-		}
+	if err != nil {
+		return err
 	}
-	return err
+	return r.sameETag("PutObject", &o.Info, stored.ETag)
+}
+
+// sameETag compares a copy's ETag with its original's, where they are hashes. If they
+// differ the copy was damaged on the way, or the original's is no hash after all: the
+// repairer finds out by the contents.
+func (r route) sameETag(op string, original *backends.Info, copied string) error {
+	if !r.etags() || !isMD5(original.ETag) || copied == original.ETag {
+		return nil
+	}
+	return &backends.Error{
+		Store: r.to.Name(), Op: op, Key: original.Key, Kind: backends.ErrUnavailable, MaybeApplied: true,
+		Message: fmt.Sprintf("the copy's ETag is %s, the original's %s", copied, original.ETag),
+	}
 }
 
 // attributes are the headers that give a copy what the original has beside its

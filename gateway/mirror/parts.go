@@ -160,6 +160,11 @@ func (c *partCopy) opening() http.Header {
 // opened for one.
 func (c *partCopy) copyPart(ctx context.Context, uploadID string, number int, piece backends.GetRequest) (backends.CompletedPart, error) {
 	piece.Key, piece.IfMatch = c.info.Key, c.info.ETag
+	if c.source != nil {
+		if part, err := c.ofServer(ctx, uploadID, number, piece); !elsewhere(err) {
+			return part, err
+		}
+	}
 	if c.sum.name != "" {
 		piece.Header = withSums()
 	}
@@ -179,12 +184,34 @@ func (c *partCopy) copyPart(ctx context.Context, uploadID string, number int, pi
 			return backends.CompletedPart{}, errNoParts // it is the whole object's, at best
 		}
 		r.Header = http.Header{c.sum.name: {value}}
-		part.Checksum = map[string]string{"Checksum" + strings.ToUpper(strings.TrimPrefix(c.sum.name, checksumPrefix)): value}
+		part.Checksum = c.partSum(value)
 	}
 	res, err := c.to.UploadPart(ctx, r)
 	if err != nil {
 		return backends.CompletedPart{}, err
 	}
 	part.ETag = res.ETag
+	return part, nil
+}
+
+// partSum is a part's checksum as the completion names it.
+func (c *partCopy) partSum(value string) map[string]string {
+	return map[string]string{"Checksum" + strings.ToUpper(strings.TrimPrefix(c.sum.name, checksumPrefix)): value}
+}
+
+// ofServer has the target's server copy one piece.
+func (c *partCopy) ofServer(ctx context.Context, uploadID string, number int, piece backends.GetRequest) (backends.CompletedPart, error) {
+	res, err := c.copyPartOnServer(ctx, uploadID, number, piece)
+	if err != nil {
+		return backends.CompletedPart{}, err
+	}
+	part := backends.CompletedPart{Number: number, ETag: res.ETag}
+	if c.sum.name != "" {
+		value := res.Header.Get(c.sum.name)
+		if value == "" {
+			return backends.CompletedPart{}, errNoParts
+		}
+		part.Checksum = c.partSum(value)
+	}
 	return part, nil
 }

@@ -89,7 +89,7 @@ func (v view) mirror() *Store {
 
 // ComparableETags tells whether the ETags of both stores are hashes of the content.
 func (b *Bucket) ComparableETags() bool {
-	return b.new != nil && route{b.old, b.new}.etags()
+	return b.new != nil && route{from: b.old, to: b.new}.etags()
 }
 
 // incomplete tells whether the primary may lack objects that only the secondary

@@ -49,7 +49,7 @@ func (b *Bucket) Reconcile(ctx context.Context, r *journal.Repair) (Verdict, err
 	if p == nil && v.incomplete() && !r.Deleted(v.phase.Epoch) {
 		return Equal, nil // what old holds stands
 	}
-	way := route{v.primary, v.secondary}
+	way := route{from: v.primary, to: v.secondary}
 	same, err := way.equal(ctx, p, s)
 	switch {
 	case errors.Is(err, backends.ErrNotFound):

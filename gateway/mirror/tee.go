@@ -13,7 +13,7 @@ import (
 // of one part is copied from the very bytes the client reads; of anything else
 // a background copy is queued.
 func (b *Bucket) lazily(o *backends.Object, v view, st journal.Stamp, r backends.GetRequest, head bool) *backends.Object {
-	way := route{b.old, b.new}
+	way := route{from: b.old, to: b.new}
 	switch {
 	case v.secondary == nil:
 		return o
