@@ -35,9 +35,10 @@ type Quirks struct {
 	ForgetChecksums bool // headers are taken and not looked at
 	NoTrailers      bool
 
-	EqualParts  bool  // all parts but the last must have one size (R2)
-	NoPartReads bool  // GET ignores partNumber
-	LargestPut  int64 // of a PUT; 0: no limit
+	EqualParts   bool  // all parts but the last must have one size (R2)
+	SmallestPart int   // of all but the last; 0: S3's 5 MiB
+	NoPartReads  bool  // GET ignores partNumber
+	LargestPut   int64 // of a PUT; 0: no limit
 
 	IgnoreConditions bool // conditional writes replace the object all the same
 	RefuseConditions bool // they are not implemented

@@ -14,6 +14,7 @@ import (
 	"strings"
 )
 
+// smallestPart is S3's.
 const smallestPart = 5 << 20
 
 func (s *Server) open(w http.ResponseWriter, r *http.Request, key string) *refusal {
@@ -111,7 +112,7 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, u *upload, bod
 
 func (s *Server) partSizes(parts []part) *refusal {
 	for _, p := range parts[:max(len(parts)-1, 0)] {
-		if len(p.body) < smallestPart {
+		if len(p.body) < cmp.Or(s.quirks.SmallestPart, smallestPart) {
 			return invalid("EntityTooSmall")
 		}
 		if s.quirks.EqualParts && (len(p.body) != len(parts[0].body) || len(parts[len(parts)-1].body) > len(p.body)) {

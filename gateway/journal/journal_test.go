@@ -173,6 +173,27 @@ func TestChangeSettlesNothingElse(t *testing.T) {
 	}
 }
 
+// TestHaste: what failed while a store was down is due when it is back, what is in
+// quarantine is not.
+func TestHaste(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := newJournal(t, NewMemoryLog())
+		begin(t, j, Write, "missed").End(Applied, Untouched)
+		next(t, j).Retry(30 * time.Second)
+		begin(t, j, Write, "unknown").End(Applied, Unknown)
+		r := next(t, j)
+		r.Retry(r.Quarantine())
+		noneDue(t, j)
+		j.Hasten()
+		if r := next(t, j); r.Key != "missed" || !r.Settle() {
+			t.Errorf("%q is due", r.Key)
+		}
+		noneDue(t, j)
+		time.Sleep(minute)
+		next(t, j).Settle()
+	})
+}
+
 func TestMutationDuringRepairPreventsSettling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := newJournal(t, NewMemoryLog())

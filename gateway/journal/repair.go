@@ -81,10 +81,14 @@ func (r *Repair) Quarantine() time.Duration {
 	s := r.j.shard(r.key())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var wait time.Duration
-	for _, in := range r.intents {
+	return r.j.quarantined(r.intents)
+}
+
+// quarantined is how long requests of the intents may still land. The key's lock is held.
+func (j *Journal) quarantined(intents []*Intent) (wait time.Duration) {
+	for _, in := range intents {
 		if in.unknown {
-			wait = max(wait, r.j.quarantine-time.Since(in.since))
+			wait = max(wait, j.quarantine-time.Since(in.since))
 		}
 	}
 	return wait
@@ -173,6 +177,21 @@ func (r *Repair) Rest() time.Duration {
 }
 
 const rest = 8 * time.Second
+
+// Hasten makes repairs due that wait because earlier attempts failed: a store is back.
+// Those that wait for a quarantine go on waiting.
+func (j *Journal) Hasten() {
+	for i := range j.shards {
+		s := &j.shards[i]
+		s.mu.Lock()
+		for k, ks := range s.keys {
+			if ks.repair == nil && j.quarantined(ks.intents) <= 0 {
+				j.schedule(k, ks)
+			}
+		}
+		s.mu.Unlock()
+	}
+}
 
 func (r *Repair) end(s *shard, after time.Duration) {
 	k := r.key()

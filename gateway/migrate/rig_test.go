@@ -32,6 +32,7 @@ type rig struct {
 
 	oldProfile, newProfile backends.Profile
 	readOnly               bool // old
+	partSize               int  // of uploads; 0: 5 MiB
 
 	limit      int // of the journal
 	quarantine time.Duration

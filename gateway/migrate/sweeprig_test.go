@@ -85,7 +85,7 @@ func (y *yard) start() {
 	y.journal = journal.New(y.log, journal.Options{Limit: 5000, Quarantine: time.Minute})
 	bucket := mirror.New("b", &mirror.Store{Store: y.old, Profile: profile, Circuit: &mirror.Circuit{}, ReadOnly: y.readOnly},
 		&mirror.Store{Store: y.new, Profile: profile, Circuit: &mirror.Circuit{}},
-		phase, y.journal, cache.New(cache.Options{}), log, mirror.Options{SyncTimeout: time.Second, StoreTimeout: 5 * time.Second})
+		phase, y.journal, cache.New(cache.Options{}), log, mirror.Options{SyncTimeout: time.Second, StoreTimeout: 5 * time.Second, CopyWorkers: 8})
 	th, err := throttle.New(throttle.Limits{})
 	y.ok(err)
 	y.Operator, err = NewOperator(&Migration{Bucket: bucket, State: state, Log: log, Hold: 2 * time.Second}, th, y.rules, y.dir)

@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -18,7 +19,7 @@ func (r *rig) upload(key, content string, between func()) error {
 	if err != nil {
 		return err
 	}
-	half := 5 << 20
+	half := cmp.Or(r.partSize, 5<<20)
 	complete := backends.CompleteRequest{Key: key, UploadID: up.UploadID}
 	for i, piece := range []string{content[:half], content[half:]} {
 		res, err := r.bucket.UploadPart(ctx, backends.PartRequest{

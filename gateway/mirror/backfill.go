@@ -304,7 +304,8 @@ func (b *Bucket) copyWorker(ctx context.Context) {
 			if b.new != nil && b.new.Circuit.Wait(ctx) != nil {
 				return
 			}
-			_, err := b.Backfill(ctx, Copy{Key: key})
+			copied, err := b.Backfill(ctx, Copy{Key: key})
+			b.heardOfNew(copied, err)
 			b.copies.done(key)
 			switch {
 			case ctx.Err() != nil:
@@ -316,5 +317,18 @@ func (b *Bucket) copyWorker(ctx context.Context) {
 				b.log.Warn("lazy backfill failed; the next read tries again", "key", key, "error", err)
 			}
 		}
+	}
+}
+
+// heardOfNew counts what a background copy heard of the store that it waited for. Its try
+// may be the only one for a while.
+func (b *Bucket) heardOfNew(copied Copied, err error) {
+	var e *backends.Error
+	switch {
+	case b.new == nil:
+	case b.Secondary() == b.new && (err == nil && (copied == Created || copied == There) || errors.As(err, &e) && e.Store == b.new.Name()):
+		b.turned(b.new.Circuit.Count(err), err)
+	default:
+		b.new.Circuit.untried()
 	}
 }

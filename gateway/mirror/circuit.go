@@ -88,6 +88,15 @@ func (c *Circuit) Count(err error) (turned bool) {
 	}
 }
 
+// untried gives back the try that an open circuit allowed: the store was not asked.
+func (c *Circuit) untried() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.trying {
+		c.retryAt, c.trying = time.Now(), false
+	}
+}
+
 // Wait returns when the store should be tried again, or with ctx's error.
 func (c *Circuit) Wait(ctx context.Context) error {
 	for !c.closed() {

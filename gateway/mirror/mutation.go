@@ -164,6 +164,7 @@ func (b *Bucket) turned(turned bool, err error) {
 		b.log.Warn("the secondary store does not answer: writes go to the primary alone and are repaired later", "error", err)
 	default:
 		b.log.Info("the secondary store answers again", "pending", b.journal.Pending())
+		b.journal.Hasten()
 	}
 }
 

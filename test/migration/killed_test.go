@@ -17,7 +17,7 @@ import (
 	"sluice/test/process"
 )
 
-var transitions = flag.Int("transitions", 12, "how many phase changes to kill the gateway in")
+var transitions = flag.Int("transitions", 8, "how many phase changes to kill the gateway in")
 
 // small is a bucket between two stores in this process, that outlive the gateway.
 func small(t *testing.T, n int, change ...func(old *process.Upstream)) *life {
