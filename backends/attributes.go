@@ -5,8 +5,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 const (
@@ -37,9 +39,59 @@ func CannedACL(ctx context.Context, s Reader, key string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var acl aclXML
-	if err := xml.Unmarshal(answer.Body, &acl); err != nil {
+	canned, err := ParseACL(answer.Body)
+	if err != nil {
 		return "", fmt.Errorf("the ACL of %q on store %s: %w", key, s.Name(), err)
+	}
+	return canned, nil
+}
+
+// Describing picks the headers that describe an object, of a request that writes it or of
+// an answer: those that a copy with the metadata directive COPY brings along.
+func Describing(h http.Header) http.Header {
+	picked := make(http.Header)
+	for name, values := range h {
+		switch name {
+		case "Content-Type", "Cache-Control", "Content-Disposition", "Content-Encoding",
+			"Content-Language", "Expires", "X-Amz-Website-Redirect-Location":
+			picked[name] = values
+		default:
+			if strings.HasPrefix(name, "X-Amz-Meta-") {
+				picked[name] = values
+			}
+		}
+	}
+	return picked
+}
+
+// Replacing is the header of a copy that names the metadata itself in place of leaving it
+// to the source, as h does.
+func Replacing(h, source http.Header) http.Header {
+	h = maps.Clone(h)
+	for name := range Describing(h) {
+		delete(h, name) // S3 does not look at them, and takes the source's
+	}
+	maps.Copy(h, Describing(source))
+	h.Set("X-Amz-Metadata-Directive", "REPLACE")
+	return h
+}
+
+// SetCannedACL gives an object of a store, or of a bucket in front of stores, a canned ACL.
+func SetCannedACL(ctx context.Context, s interface {
+	ChangeSubresource(ctx context.Context, r SubresourceRequest) (*SubresourceResult, error)
+}, key, canned string,
+) error {
+	_, err := s.ChangeSubresource(ctx, SubresourceRequest{
+		Op: "PutObjectAcl", Method: http.MethodPut, Key: key, Query: url.Values{"acl": {""}}, Header: http.Header{"X-Amz-Acl": {canned}},
+	})
+	return err
+}
+
+// ParseACL reads an ACL's document as CannedACL does.
+func ParseACL(document []byte) (string, error) {
+	var acl aclXML
+	if err := xml.Unmarshal(document, &acl); err != nil {
+		return "", err
 	}
 	granted := make(map[string]bool)
 	for _, g := range acl.Grants {

@@ -148,14 +148,7 @@ func probeACLs(ctx context.Context, s Store, p *Profile) error {
 	if !p.Subresources {
 		return nil // what looks like an ACL would be the object
 	}
-	acl := SubresourceRequest{
-		Op: "PutObjectAcl", Method: http.MethodPut, Key: probeKey,
-		Query: url.Values{"acl": {""}}, Header: http.Header{"X-Amz-Acl": {"public-read"}},
-	}
-	err := patiently(ctx, func() error {
-		_, err := s.ChangeSubresource(ctx, acl)
-		return err
-	})
+	err := patiently(ctx, func() error { return SetCannedACL(ctx, s, probeKey, "public-read") })
 	if err != nil {
 		return unlessUnsupported(err)
 	}

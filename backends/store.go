@@ -110,6 +110,9 @@ type Store interface {
 	ChangeSubresource(ctx context.Context, r SubresourceRequest) (*SubresourceResult, error)
 }
 
+// NoACL is the ACL of an object that was given none, on a store that has none of its own.
+const NoACL = "none"
+
 // Info describes an object as one answer of a store described it.
 type Info struct {
 	Key  string
@@ -120,6 +123,8 @@ type Info struct {
 	ContentRange string    // "bytes A-B/SIZE" of a range or a part, else ""
 	ETag         string    // without quotes; "…-N" marks N parts and is no hash of the content
 	LastModified time.Time // second precision, UTC
+	// ACL is the object's canned ACL, or NoACL, where the answer tells; else "".
+	ACL string
 	// Header holds the object's other headers under canonical names:
 	// Content-Type, Cache-Control, Content-Disposition, -Encoding, -Language,
 	// Expires, X-Amz-Meta-*, X-Amz-Storage-Class, X-Amz-Version-Id,

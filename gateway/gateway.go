@@ -8,13 +8,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"sluice/backends"
+	"sluice/backends/acl"
 	"sluice/gateway/cache"
 	"sluice/gateway/config"
 	"sluice/gateway/journal"
@@ -32,7 +32,9 @@ type Gateway struct {
 	state       *migrate.State
 	stores      map[string]*store
 	buckets     bucketSet
-	hosts       []string // that serve S3; none: every name does
+	hosts       []string               // that serve S3; none: every name does
+	public      map[string]*publicHost // by name
+	acls        *acl.Records
 	credentials map[string]config.Credential
 	uploadKeys  [][]byte
 	verifier    *sigv4.Verifier
@@ -53,14 +55,18 @@ func (g *Gateway) Run(ctx context.Context) error {
 	rooms.Go(func() { g.buckets.run(ctx) })
 	rooms.Go(func() { g.throttle.Run(ctx) })
 	rooms.Wait()
-	return g.journal.Close()
+	return g.Close()
 }
 
 // Close gives up a gateway that was opened but never served.
-func (g *Gateway) Close() error { return g.journal.Close() }
+func (g *Gateway) Close() error { return errors.Join(g.journal.Close(), g.acls.Close()) }
 
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h := g.public[hostName(r.Host)]; h != nil {
+		h.ServeHTTP(w, r)
+		return
+	}
 	id := rand.Text()
 	w.Header().Set("X-Amz-Request-Id", id)
 	w.Header().Set("Server", "Sluice")
@@ -156,19 +162,22 @@ func (g *Gateway) bucketError(name string, err error) error {
 		return err
 	}
 	g.buckets.forget(name)
-	if dropped := g.state.Drop(name); dropped != nil { // what new still holds is no mirror of a later bucket
-		return dropped
+	if err := g.drop(name); err != nil {
+		return err
 	}
 	return s3api.ErrorFor("NoSuchBucket", "")
+}
+
+// drop gives up what is known of a bucket that is not there any more: what new still
+// holds is no mirror of a later bucket of this name.
+func (g *Gateway) drop(name string) error {
+	return errors.Join(g.state.Drop(name), g.acls.Drop(name))
 }
 
 // bucketOf is the bucket that a host name carries in front of one of ours
 // (virtual-host style), or "". A port is ignored.
 func (g *Gateway) bucketOf(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.ToLower(host)
+	host = hostName(host)
 	for _, ours := range g.hosts {
 		if bucket, ok := strings.CutSuffix(host, "."+ours); ok {
 			return bucket

@@ -28,60 +28,21 @@ func (c *call) getObject() error {
 	if err != nil {
 		return err
 	}
-	if err := c.dropStaleRange(&r); err != nil {
-		return err
+	o, served, err := openObject(c.r.Context(), c.bucket, r)
+	if o != nil {
+		setServed(c.w.Header(), served)
 	}
-	o, served, err := c.bucket.Get(c.r.Context(), r.GetRequest)
-	if errors.Is(err, backends.ErrInvalidRange) {
-		return c.beyondRange(r, err)
+	if notModified(err) {
+		s3api.WriteNotModified(c.w, &o.Info)
+		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer o.Body.Close()
-	setServed(c.w.Header(), served)
-	if err := r.Conditions.Check(o.ETag, o.LastModified); err != nil {
-		return c.condition(err, &o.Info)
-	}
 	s3api.WriteObject(c.w, o, r.ResponseHeaders)
-	if _, err := io.Copy(c.w, o.Body); err != nil && c.r.Context().Err() == nil {
-		// The headers are out: all that can be done is to break the connection,
-		// so that the client does not take what it has for the whole.
-		panic(http.ErrAbortHandler)
-	}
+	sendBody(c.w, c.r, o)
 	return nil
-}
-
-// beyondRange answers a read whose range lies outside the object: a condition that
-// does not hold goes before the range (RFC 9110, section 13.2.2).
-func (c *call) beyondRange(r s3api.GetRequest, err error) error {
-	if r.Conditions == (s3api.Conditions{}) {
-		return err
-	}
-	r.Range, r.PartNumber = "", 0
-	info, _, headErr := c.bucket.Head(c.r.Context(), r.GetRequest)
-	if headErr != nil {
-		return err
-	}
-	if failed := r.Conditions.Check(info.ETag, info.LastModified); failed != nil {
-		return c.condition(failed, info)
-	}
-	return err
-}
-
-// dropStaleRange drops the range of a request whose If-Range does not hold: the
-// client then gets the whole object (RFC 9110, section 13.1.5).
-func (c *call) dropStaleRange(r *s3api.GetRequest) error {
-	if r.Range == "" || c.Header.Get("If-Range") == "" {
-		return nil
-	}
-	whole := r.GetRequest
-	whole.Range = ""
-	info, _, err := c.bucket.Head(c.r.Context(), whole)
-	if err == nil && !r.Conditions.KeepRange(info.ETag, info.LastModified) {
-		r.Range = ""
-	}
-	return err
 }
 
 func (c *call) headObject() error {
@@ -96,21 +57,14 @@ func (c *call) headObject() error {
 		return err
 	}
 	setServed(c.w.Header(), served)
-	if err := r.Conditions.Check(info.ETag, info.LastModified); err != nil {
-		return c.condition(err, info)
+	if err := r.Conditions.Check(info.ETag, info.LastModified); notModified(err) {
+		s3api.WriteNotModified(c.w, info)
+		return nil
+	} else if err != nil {
+		return err
 	}
 	s3api.WriteHead(c.w, info, rng, r.ResponseHeaders)
 	return nil
-}
-
-// condition answers a read whose condition does not hold.
-func (c *call) condition(err error, info *backends.Info) error {
-	var e *s3api.Error
-	if errors.As(err, &e) && e.Status == http.StatusNotModified {
-		s3api.WriteNotModified(c.w, info)
-		return nil
-	}
-	return err
 }
 
 // setServed says where an answer came from (RFC 9211).

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sluice/backends"
+	"sluice/backends/acl"
 	"sluice/backends/s3"
 	"sluice/gateway/cache"
 	"sluice/gateway/config"
@@ -38,16 +39,20 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	if err != nil {
 		return nil, err
 	}
+	acls, err := acl.OpenRecords(c.StateDir)
+	if err != nil {
+		return nil, errors.Join(err, records.Close())
+	}
 	memory := cache.New(cache.Options{
 		MaxBytes: int64(c.Cache.Memory), MaxObject: int64(c.Cache.MaxObjectSize), TTL: time.Duration(c.Cache.TTL),
 	})
 	slow, err := throttle.New(c.Migration.Backfill.Limits())
 	if err != nil {
-		return nil, errors.Join(err, records.Close())
+		return nil, errors.Join(err, records.Close(), acls.Close())
 	}
 	m := c.Migration.Mirror
 	g := &Gateway{
-		log: log, throttle: slow, cache: memory, config: c, state: state,
+		log: log, throttle: slow, cache: memory, config: c, state: state, acls: acls,
 		requests: make(chan struct{}, c.Limits.Requests), forms: make(chan struct{}, formSlots), cors: newCORSAnswers(),
 		buckets: bucketSet{open: make(map[string]*openBucket)},
 		journal: journal.New(records, journal.Options{
@@ -57,7 +62,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	}
 	g.identify()
 	if err := g.openBuckets(ctx); err != nil {
-		return nil, errors.Join(err, g.journal.Close())
+		return nil, errors.Join(err, g.Close())
 	}
 	g.repairer = &migrate.Repairer{
 		Journal: g.journal, Bucket: g.bucketToRepair, Log: log,
@@ -89,8 +94,13 @@ func (g *Gateway) identify() {
 		},
 		Version2: c.Version2, HostBucket: g.bucketOf,
 	}
-	for name := range c.Hosts {
-		g.hosts = append(g.hosts, name)
+	g.public = make(map[string]*publicHost)
+	for name, h := range c.Hosts {
+		if name = hostName(name); h.Serve == config.ServePublic {
+			g.public[name] = newPublicHost(g, h)
+		} else {
+			g.hosts = append(g.hosts, name)
+		}
 	}
 }
 
@@ -210,7 +220,7 @@ func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) 
 			return nil, fmt.Errorf("it is %s by the state directory, but the configuration gives it no new store: "+
 				"put the store back", phase.Name)
 		}
-		only := mirror.New(name, g.mirrored(ctx, b.Old, old), nil, mirror.Phase{Name: mirror.Passthrough}, g.journal, g.cache, g.log, o)
+		only := mirror.New(name, g.mirrored(ctx, name, b.Old, old), nil, mirror.Phase{Name: mirror.Passthrough}, g.journal, g.cache, g.log, o)
 		return &openBucket{Bucket: only}, nil
 	}
 	new := g.bucket(b.New, name)
@@ -220,7 +230,7 @@ func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) 
 			return nil, err
 		}
 	}
-	bucket := mirror.New(name, g.mirrored(ctx, b.Old, old), g.mirrored(ctx, b.New, new), phase, g.journal, g.cache, g.log, o)
+	bucket := mirror.New(name, g.mirrored(ctx, name, b.Old, old), g.mirrored(ctx, name, b.New, new), phase, g.journal, g.cache, g.log, o)
 	if err := migrate.CheckMarkers(ctx, bucket, g.state.ID(), known); err != nil {
 		return nil, err
 	}
@@ -262,12 +272,14 @@ func (g *Gateway) firstPhase(ctx context.Context, name string, old, new *s3.Stor
 	return phase, err
 }
 
-// mirrored is a configured store's bucket as a mirror takes it.
-func (g *Gateway) mirrored(ctx context.Context, name string, bucket *s3.Store) *mirror.Store {
-	return &mirror.Store{
-		Store: bucket, Profile: g.profile(ctx, name, bucket), Circuit: &g.stores[name].circuit,
-		ReadOnly: g.config.Stores[name].ReadOnly,
+// mirrored is a configured store's bucket as a mirror takes it: with ACLs in any case.
+func (g *Gateway) mirrored(ctx context.Context, clients, name string, bucket *s3.Store) *mirror.Store {
+	c := g.config.Stores[name]
+	s := &mirror.Store{Store: bucket, Profile: g.profile(ctx, name, bucket), Circuit: &g.stores[name].circuit, ReadOnly: c.ReadOnly}
+	if !s.Profile.ACLs || c.ACLs == config.ACLsKept {
+		s.Store, s.Profile.ACLs = acl.Keep(bucket, g.acls, clients), true
 	}
+	return s
 }
 
 // versioned tells whether a store's bucket keeps versions, or once did. A store

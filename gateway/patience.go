@@ -45,10 +45,19 @@ func (p *patience) Read(b []byte) (int, error) {
 // Close closes the body.
 func (p *patience) Close() error { return p.body.Close() }
 
-// Write writes a piece of the answer.
-func (p *patience) Write(b []byte) (int, error) {
-	_ = p.control.SetWriteDeadline(time.Now().Add(p.limit))
-	return p.ResponseWriter.Write(b)
+// piece is how much a client must take within the limit.
+const piece = 256 << 10
+
+// Write writes a part of the answer, in pieces that show whether it goes on.
+func (p *patience) Write(b []byte) (written int, err error) {
+	for first := true; err == nil && (first || len(b) > 0); first = false {
+		_ = p.control.SetWriteDeadline(time.Now().Add(p.limit))
+		var n int
+		n, err = p.ResponseWriter.Write(b[:min(len(b), piece)])
+		written += n
+		b = b[n:]
+	}
+	return written, err
 }
 
 // Unwrap lets http.ResponseController find the connection.

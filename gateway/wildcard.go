@@ -67,7 +67,7 @@ func (g *Gateway) createOnStores(
 		// What is known of a bucket of this name is of one that was removed
 		// behind our back.
 		g.buckets.forget(name)
-		if err := g.state.Drop(name); err != nil {
+		if err := g.drop(name); err != nil {
 			return nil, err
 		}
 	}
@@ -177,6 +177,9 @@ func (g *Gateway) deleteBucket(c *call) error {
 	}
 	if err := g.removePrimary(ctx, c.bucket); err != nil {
 		return errors.Join(err, g.state.SetPhase(name, phase))
+	}
+	if err := g.acls.Drop(name); err != nil {
+		g.log.Warn("ACLs of a bucket that was removed are left in acl.db", "bucket", name, "error", err)
 	}
 	g.buckets.forget(name)
 	if other := c.bucket.Secondary(); other != nil {

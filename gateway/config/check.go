@@ -75,7 +75,7 @@ func (c *Config) check() error {
 		}
 	}
 	for name, h := range c.Hosts {
-		oneOf("hosts."+name+".serve", h.Serve, "s3")
+		c.checkHost("hosts."+name, h, bad)
 	}
 	m := c.Migration.Mirror
 	oneOf("migration.mirror.on_secondary_error", m.OnSecondaryError, "queue", "fail")
@@ -108,8 +108,43 @@ func (c *Config) checkStore(path string, s Store, bad func(path, format string, 
 	if (s.AccessKeyID == "") != (s.SecretAccessKey == "") {
 		bad(path, "access_key_id and secret_access_key go together")
 	}
+	if !slices.Contains([]string{"", "store", "sluice"}, s.ACLs) {
+		bad(path+".acls", "%q is not one of store, sluice", s.ACLs)
+	}
 	if !slices.Contains([]string{"", "path", "virtual"}, s.Addressing) {
 		bad(path+".addressing", "%q is not one of path, virtual", s.Addressing)
+	}
+}
+
+func (c *Config) checkHost(path string, h Host, bad func(path, format string, args ...any)) {
+	switch h.Serve {
+	case ServeS3:
+		if len(h.Paths) > 0 || h.Bucket != "" || h.CacheControl != "" || len(h.Headers) > 0 {
+			bad(path, "paths, bucket, cache_control and headers are a public host's: serve: public")
+		}
+		return
+	case ServePublic:
+	default:
+		bad(path+".serve", "%q is not one of s3, public", h.Serve)
+		return
+	}
+	if (len(h.Paths) == 0) == (h.Bucket == "") {
+		bad(path, "name the bucket it shows, or paths with a bucket each")
+	}
+	exists := func(path, bucket string) {
+		_, named := c.Buckets[bucket]
+		if _, any := c.Buckets[Wildcard]; bucket == Wildcard || !named && !any {
+			bad(path, "there is no bucket %q under buckets", bucket)
+		}
+	}
+	if h.Bucket != "" {
+		exists(path+".bucket", h.Bucket)
+	}
+	for prefix, bucket := range h.Paths {
+		if !strings.HasPrefix(prefix, "/") || !strings.HasSuffix(prefix, "/") {
+			bad(path+".paths", "%q does not begin and end with \"/\"", prefix)
+		}
+		exists(path+".paths."+prefix, bucket)
 	}
 }
 

@@ -63,6 +63,10 @@ type Store struct {
 	Addressing      string `yaml:"addressing"` // "path" (default) or "virtual"
 	CAFile          string `yaml:"ca_file"`    // further trusted roots, PEM
 	MaxConnections  int    `yaml:"max_connections"`
+	// ACLs: "store" (default): where the store is seen to have ACLs it keeps them;
+	// "sluice": it is not asked, and Sluice keeps them. For buckets whose objects are
+	// open to everyone by a policy alone.
+	ACLs string `yaml:"acls"`
 	// ReadOnly: an old store that is written to no more once new is the primary.
 	// There is then no way back to it.
 	ReadOnly bool `yaml:"read_only"`
@@ -87,8 +91,28 @@ const AnonymousRead = "read"
 
 // Host says what a host name serves. Without any host every name serves S3.
 type Host struct {
-	Serve string `yaml:"serve"` // "s3"
+	Serve string `yaml:"serve"` // "s3" or "public"
+
+	// Of a public host, which shows objects to everyone:
+
+	// Bucket is the one whose keys the paths are; or Paths maps their beginnings to the
+	// buckets whose keys follow.
+	Bucket string            `yaml:"bucket"`
+	Paths  map[string]string `yaml:"paths"`
+	// CacheControl is sent with objects that have none of their own; default a year.
+	CacheControl string `yaml:"cache_control"`
+	// Headers are sent with every object, in place of Sluice's; "" leaves one out.
+	Headers map[string]string `yaml:"headers"`
 }
+
+// ACLsKept says that Sluice keeps a store's ACLs.
+const ACLsKept = "sluice"
+
+// What a host serves.
+const (
+	ServeS3     = "s3"
+	ServePublic = "public"
+)
 
 // Credential is a key pair that clients sign with.
 type Credential struct {

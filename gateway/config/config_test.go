@@ -20,6 +20,10 @@ stores:
   b: { endpoint: "http://b.example.com:9000/", bucket: new, access_key_id: k, secret_access_key_file: SECRETFILE }
 buckets: { media: { old: a, new: b } }
 credentials: [ { access_key_id: c, secret_access_key: s, buckets: [media] } ]
+hosts:
+  s3.test:    { serve: s3 }
+  files.test: { serve: public, bucket: media, headers: { X-Robots-Tag: noindex } }
+  local.test: { serve: public, paths: { /system/: media } }
 cache: { memory: 64MiB, max_object_size: 1.5MB }
 migration:
   mirror: { sync_timeout: 500ms }
@@ -114,6 +118,14 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"pause_file", "pausefile", `did you mean "pause_file"?`},
 		{"mode: lazy", "mode: later", `migration.backfill.order[1].mode: "later" is not one of copy, lazy, skip`},
 		{"prefix: cache/", "prefix: media/", `migration.backfill.order[1].prefix: "media/" has a rule already: order[0]`},
+		{"serve: s3", "serve: s4", `hosts.s3.test.serve: "s4" is not one of s3, public`},
+		{"serve: s3", "serve: s3, bucket: media", "hosts.s3.test: paths, bucket, cache_control and headers are a public host's"},
+		{"public, bucket: media,", "public,", "hosts.files.test: name the bucket it shows"},
+		{"public, bucket: media,", "public, bucket: media, paths: { /a/: media },", "hosts.files.test: name the bucket it shows"},
+		{"public, bucket: media,", "public, bucket: medai,", `hosts.files.test.bucket: there is no bucket "medai"`},
+		{"/system/: media", "/system: media", `hosts.local.test.paths: "/system" does not begin and end`},
+		{"/system/: media", "/system/: '*'", `hosts.local.test.paths./system/: there is no bucket "*"`},
+		{"bucket: old,", "bucket: old, acls: none,", `stores.a.acls: "none" is not one of store, sluice`},
 		{"stores:", "stores", ""},
 	} {
 		_, err := parse(t, strings.Replace(valid, c.change, c.to, 1))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -234,14 +233,8 @@ func canary(ctx context.Context, s *mirror.Store) error {
 			return fmt.Errorf("store %s answers %q (range %q) of an object that holds %q", s.Name(), read, part, want)
 		}
 	}
-	if s.Profile.ACLs {
-		_, err := s.ChangeSubresource(ctx, backends.SubresourceRequest{
-			Op: "PutObjectAcl", Method: http.MethodPut, Key: canaryKey,
-			Query: url.Values{"acl": {""}}, Header: http.Header{"X-Amz-Acl": {"private"}},
-		})
-		if err != nil {
-			return err
-		}
+	if err := backends.SetCannedACL(ctx, s, canaryKey, "private"); err != nil {
+		return err
 	}
 	_, err = s.Delete(ctx, backends.DeleteRequest{Key: canaryKey})
 	return err

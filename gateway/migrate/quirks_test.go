@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sluice/backends"
+	"sluice/backends/acl"
 	"sluice/backends/faulty"
 	"sluice/backends/quirky"
 	"sluice/gateway/cache"
@@ -24,6 +25,11 @@ import (
 // others; both were probed.
 func quirkyRig(t *testing.T, old, new quirky.Quirks) (r *rig, oldServer, newServer *quirky.Server) {
 	t.Helper()
+	acls, err := acl.OpenRecords(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { acls.Close() })
 	begin := func(name string, q quirky.Quirks) (*quirky.Server, *faulty.Store, backends.Profile) {
 		server := quirky.Start(q)
 		t.Cleanup(server.Close)
@@ -35,6 +41,10 @@ func quirkyRig(t *testing.T, old, new quirky.Quirks) (r *rig, oldServer, newServ
 		p, err := backends.Probe(t.Context(), store)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if !p.ACLs {
+			p.ACLs = true
+			return server, faulty.Wrap(acl.Keep(store, acls, "b")), p
 		}
 		return server, faulty.Wrap(store), p
 	}
@@ -93,7 +103,7 @@ func exercise(r *rig, q quirky.Quirks) {
 	r.t.Helper()
 	acl := http.Header{"X-Amz-Acl": {"public-read"}, crcName: {crcOf("with ACL")}, "X-Amz-Tagging": {"a=b"}}
 	if err := r.send("acl", "with ACL", acl, nil, false); err != nil {
-		r.refusedBy(err, q.RefuseACLs != "" || q.NoTags)
+		r.refusedBy(err, q.NoTags)
 		r.settled("acl", absent)
 	} else {
 		r.settled("acl", "with ACL")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/backends"
+	"sluice/backends/acl"
 	"sluice/backends/embedded"
 	"sluice/backends/faulty"
 	"sluice/gateway/cache"
@@ -74,7 +75,12 @@ func embeddedStore(t *testing.T, name string) *faulty.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return faulty.Wrap(store)
+	acls, err := acl.OpenRecords(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { acls.Close() })
+	return faulty.Wrap(acl.Keep(store, acls, "b"))
 }
 
 // start runs a gateway's rooms on the rig's stores and log.

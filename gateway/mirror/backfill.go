@@ -194,7 +194,7 @@ func (r route) replace(ctx context.Context, in *journal.Intent, there *backends.
 	}
 	var same bool
 	if there.Header.Get(originHeader) == origin(info) { // it is our copy of this very object
-		same, err = r.sameAttributes(ctx, there.Key)
+		same, err = r.sameAttributes(ctx, info, there)
 	} else {
 		same, err = r.equal(ctx, info, there)
 	}

@@ -195,11 +195,11 @@ func attributes(ctx context.Context, r route, o *opened) (http.Header, error) {
 			h.Set("X-Amz-Tagging", tags.Encode())
 		}
 	}
-	if r.acls() {
-		acl, err := backends.CannedACL(ctx, r.from, o.Key)
-		if err != nil {
-			return nil, err
-		}
+	acl, err := r.from.acl(ctx, &o.Info)
+	if err != nil {
+		return nil, err
+	}
+	if acl != backends.NoACL {
 		h.Set("X-Amz-Acl", acl)
 	}
 	return h, nil
@@ -207,7 +207,6 @@ func attributes(ctx context.Context, r route, o *opened) (http.Header, error) {
 
 // What both stores have can be copied and compared.
 func (r route) tags() bool { return r.from.Profile.Tags && r.to.Profile.Tags }
-func (r route) acls() bool { return r.from.Profile.ACLs && r.to.Profile.ACLs }
 func (r route) sums() bool { return r.from.Profile.Checksums && r.to.Profile.Checksums }
 
 // untagged tells of the headers of a GET that the original has no tags.
@@ -256,7 +255,7 @@ func (r route) equal(ctx context.Context, pi, si *backends.Info) (bool, error) {
 			return false, err
 		}
 	}
-	return r.sameAttributes(ctx, pi.Key)
+	return r.sameAttributes(ctx, pi, si)
 }
 
 // look tells whether two objects look the same to clients.
@@ -270,11 +269,13 @@ func (r route) described(ctx context.Context, pi, si *backends.Info) (bool, erro
 	if !r.look(pi, si) {
 		return false, nil
 	}
-	return r.sameAttributes(ctx, pi.Key)
+	return r.sameAttributes(ctx, pi, si)
 }
 
-// sameAttributes compares tags and ACLs, each where both stores have them.
-func (r route) sameAttributes(ctx context.Context, key string) (bool, error) {
+// sameAttributes compares tags, where both stores have them, and ACLs. An ACL that was
+// never given is like any other, but for one that keeps strangers out.
+func (r route) sameAttributes(ctx context.Context, pi, si *backends.Info) (bool, error) {
+	key := pi.Key
 	if r.tags() {
 		p, err := backends.Tags(ctx, r.from, key)
 		if err != nil {
@@ -285,15 +286,27 @@ func (r route) sameAttributes(ctx context.Context, key string) (bool, error) {
 			return false, err
 		}
 	}
-	if !r.acls() {
-		return true, nil
+	pa, err := r.from.acl(ctx, pi)
+	if err != nil || pa == backends.NoACL {
+		return err == nil, err
 	}
-	pa, err := backends.CannedACL(ctx, r.from, key)
-	if err != nil {
-		return false, err
+	sa, err := r.to.acl(ctx, si)
+	return pa == sa || sa == backends.NoACL && isPublic(pa), err
+}
+
+// acl is an object's canned ACL: as its description tells, or else by asking.
+func (s *Store) acl(ctx context.Context, info *backends.Info) (string, error) {
+	if info.ACL != "" {
+		return info.ACL, nil
 	}
-	sa, err := backends.CannedACL(ctx, r.to, key)
-	return pa == sa, err
+	canned, err := backends.CannedACL(ctx, s, info.Key)
+	return cmp.Or(canned, backends.NoACL), err
+}
+
+// isPublic tells whether everyone may read an object. What was given no ACL may be read
+// where the store has none.
+func isPublic(acl string) bool {
+	return acl == "public-read" || acl == "public-read-write" || acl == backends.NoACL
 }
 
 // sameContent hashes both bodies.

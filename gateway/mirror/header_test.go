@@ -19,7 +19,7 @@ func TestHeaderForEachStore(t *testing.T) {
 	for _, name := range conditions {
 		sent[name] = []string{"x"}
 	}
-	everything := backends.Profile{Checksums: true, ACLs: true, Tags: true}
+	everything := backends.Profile{Checksums: true, Tags: true}
 	object := []string{"Content-Type", "X-Amz-Meta-A"}
 	for name, c := range map[string]struct {
 		side    side
@@ -29,7 +29,7 @@ func TestHeaderForEachStore(t *testing.T) {
 		"primary":                {primary, everything, append([]string{"X-Amz-Acl", "X-Amz-Grant-Read", "X-Amz-Tagging", "X-Amz-Checksum-Crc32"}, conditions...)},
 		"primary of few words":   {primary, backends.Profile{}, append([]string{"X-Amz-Acl", "X-Amz-Grant-Read", "X-Amz-Tagging"}, conditions...)},
 		"secondary":              {secondary, everything, []string{"X-Amz-Acl", "X-Amz-Grant-Read", "X-Amz-Tagging", "X-Amz-Checksum-Crc32"}},
-		"secondary of few words": {secondary, backends.Profile{}, nil},
+		"secondary of few words": {secondary, backends.Profile{}, []string{"X-Amz-Acl", "X-Amz-Grant-Read"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := (&Store{Profile: c.profile}).header(c.side, sent)

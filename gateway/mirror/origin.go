@@ -56,19 +56,8 @@ const tagCount = "X-Amz-Tagging-Count"
 // describing picks the headers that describe an object and must come along with
 // every copy of it.
 func describing(h http.Header) http.Header {
-	picked := make(http.Header)
-	for name, values := range h {
-		switch name {
-		case "Content-Type", "Cache-Control", "Content-Disposition", "Content-Encoding",
-			"Content-Language", "Expires", "X-Amz-Website-Redirect-Location":
-			picked[name] = values
-		case originHeader:
-		default:
-			if strings.HasPrefix(name, "X-Amz-Meta-") {
-				picked[name] = values
-			}
-		}
-	}
+	picked := backends.Describing(h)
+	delete(picked, originHeader)
 	return picked
 }
 

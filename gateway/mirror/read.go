@@ -27,20 +27,26 @@ type Served struct {
 // a dirty key is read from the primary alone; a clean one from the cache, new,
 // then old, and the answer counts only if nothing happened to the key meanwhile.
 func (b *Bucket) Get(ctx context.Context, r backends.GetRequest) (*backends.Object, Served, error) {
-	return b.read(ctx, r, false)
+	return b.read(ctx, r, want{})
 }
 
 // Head is Get without the body.
 func (b *Bucket) Head(ctx context.Context, r backends.GetRequest) (*backends.Info, Served, error) {
-	o, served, err := b.read(ctx, r, true)
+	o, served, err := b.read(ctx, r, want{head: true})
 	if err != nil {
 		return nil, served, err
 	}
 	return &o.Info, served, nil
 }
 
+// want is what a read is for.
+type want struct {
+	head bool // the description alone
+	acl  bool // with the object's ACL
+}
+
 // read is one read on its way through the cache and the stores.
-func (b *Bucket) read(ctx context.Context, r backends.GetRequest, head bool) (*backends.Object, Served, error) {
+func (b *Bucket) read(ctx context.Context, r backends.GetRequest, w want) (*backends.Object, Served, error) {
 	if IsReserved(r.Key) {
 		return nil, Served{}, notFound(r.Key)
 	}
@@ -48,16 +54,16 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, head bool) (*b
 	st := b.stamp(r.Key)
 	plain := r.VersionID == "" && r.PartNumber == 0 && plainHeader(r.Header)
 	if st.Clean && plain {
-		if e, ok := b.cache.Get(b.cacheKey(r.Key)); ok && st.Still() && b.current(v) {
+		if e, ok := b.cache.Get(b.cacheKey(r.Key)); ok && !(w.acl && e.Info.ACL == "") && st.Still() && b.current(v) {
 			o, err := cached(e, r)
 			return o, Served{Cache: true, Age: time.Since(e.Stored)}, err
 		}
 	}
-	unasked := plain && !head && r.Range == "" && r.Header == nil
+	unasked := plain && !w.head && r.Range == "" && r.Header == nil
 	if unasked {
 		r.Header = withSums() // the cache, and a copy made of the read, want them
 	}
-	o, served, err := b.readStores(ctx, v, st, r, head, plain)
+	o, served, err := b.readStores(ctx, v, st, r, w, plain)
 	if unasked && err == nil {
 		o.Info = withoutChecksums(o.Info)
 	}
@@ -66,15 +72,15 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, head bool) (*b
 
 // readStores asks new first where it may answer for the primary, then the primary.
 func (b *Bucket) readStores(
-	ctx context.Context, v view, st journal.Stamp, r backends.GetRequest, head, plain bool,
+	ctx context.Context, v view, st journal.Stamp, r backends.GetRequest, w want, plain bool,
 ) (*backends.Object, Served, error) {
 	new := notAsked
 	if v.phase.Name == Mirroring && b.secondaryMayAnswer(v, st, r) && !b.o.ReadPrimary {
-		o, err := b.ask(ctx, v, r, head)
+		o, err := b.ask(ctx, v, r, w)
 		if st.Still() && b.current(v) {
 			switch {
 			case err == nil:
-				return b.filling(o, v, st, r, head, plain), Served{Store: v.secondary.Name()}, nil
+				return b.filling(o, v, st, r, w, plain), Served{Store: v.secondary.Name()}, nil
 			case errors.Is(err, backends.ErrInvalidRange), errors.Is(err, backends.ErrPrecondition):
 				return nil, Served{Store: v.secondary.Name()}, err
 			}
@@ -86,7 +92,7 @@ func (b *Bucket) readStores(
 			o.Body.Close()
 		}
 	}
-	return b.readPrimary(ctx, r, head, plain, new)
+	return b.readPrimary(ctx, r, w, plain, new)
 }
 
 // plainHeader: checksums are the only thing a header may ask for that the cache has.
@@ -105,8 +111,8 @@ const (
 
 // readPrimary asks the store that is right by definition, and old where that is right
 // (R8).
-func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, plain bool, new newHas) (*backends.Object, Served, error) {
-	o, by, err := ofKey(b, r.Key, func(s *Store) (*backends.Object, error) { return s.open(ctx, r, head) },
+func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, w want, plain bool, new newHas) (*backends.Object, Served, error) {
+	o, by, err := ofKey(b, r.Key, func(s *Store) (*backends.Object, error) { return s.open(ctx, r, w) },
 		func(o *backends.Object) { o.Body.Close() })
 	served := Served{Store: by.store.Name()}
 	if by.old {
@@ -119,17 +125,17 @@ func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, head, p
 		}
 		switch {
 		case new == lacksIt && by.st.Clean:
-			o = b.lazily(o, by.v, by.st, r, head)
+			o = b.lazily(o, by.v, by.st, r, w.head)
 		case new == unavailable:
 			b.copies.add(r.Key) // looked for when new is back
 		}
-		return b.filling(o, by.v, by.st, r, head, plain), served, nil
+		return b.filling(o, by.v, by.st, r, w, plain), served, nil
 	case errors.Is(err, backends.ErrUnavailable) && !by.old && b.secondaryMayStandIn(by.v, by.st, r):
 		// The primary is down; a clean key's secondary holds the same, if
 		// it holds anything. Its 404 proves nothing.
-		if o, err2 := b.ask(ctx, by.v, r, head); err2 == nil {
+		if o, err2 := b.ask(ctx, by.v, r, w); err2 == nil {
 			if by.st.Still() && b.current(by.v) {
-				return b.filling(o, by.v, by.st, r, head, plain), Served{Store: by.v.secondary.Name()}, nil
+				return b.filling(o, by.v, by.st, r, w, plain), Served{Store: by.v.secondary.Name()}, nil
 			}
 			o.Body.Close()
 		}
@@ -191,7 +197,7 @@ func (b *Bucket) secondaryMayStandIn(v view, st journal.Stamp, r backends.GetReq
 
 // ask opens an object on the secondary, which is not right by definition: it gets only
 // so long to answer, since the primary can.
-func (b *Bucket) ask(ctx context.Context, v view, r backends.GetRequest, head bool) (*backends.Object, error) {
+func (b *Bucket) ask(ctx context.Context, v view, r backends.GetRequest, w want) (*backends.Object, error) {
 	s := v.secondary
 	if !s.Circuit.closed() {
 		return nil, &backends.Error{Store: s.Name(), Op: "GetObject", Key: r.Key, Kind: backends.ErrUnavailable, Err: ErrNotTried}
@@ -200,7 +206,7 @@ func (b *Bucket) ask(ctx context.Context, v view, r backends.GetRequest, head bo
 	late := time.AfterFunc(b.o.SyncTimeout, func() {
 		cancel(fmt.Errorf("no answer for %v: %w", b.o.SyncTimeout, context.DeadlineExceeded))
 	})
-	o, err := s.open(ctx, r, head)
+	o, err := s.open(ctx, r, w)
 	if !late.Stop() && err == nil {
 		o.Body.Close()
 		err = &backends.Error{Store: s.Name(), Op: "GetObject", Key: r.Key, Kind: backends.ErrUnavailable, Err: context.Cause(ctx)}
@@ -234,19 +240,26 @@ func (c *cancelBody) Close() error {
 }
 
 // open reads an object, or its headers, with the origin of a copy put back.
-func (s *Store) open(ctx context.Context, r backends.GetRequest, head bool) (*backends.Object, error) {
+func (s *Store) open(ctx context.Context, r backends.GetRequest, w want) (*backends.Object, error) {
 	r.Header = s.header(primary, r.Header) // conditions, too
-	if head {
-		info, err := s.Head(ctx, r)
-		if err != nil {
-			return nil, err
+	o := &backends.Object{Body: http.NoBody}
+	var err error
+	if w.head {
+		var info *backends.Info
+		if info, err = s.Head(ctx, r); err == nil {
+			o.Info = *info
 		}
-		restoreOrigin(info)
-		return &backends.Object{Info: *info, Body: http.NoBody}, nil
+	} else {
+		o, err = s.Get(ctx, r)
 	}
-	o, err := s.Get(ctx, r)
 	if err != nil {
 		return nil, err
+	}
+	if w.acl {
+		if o.ACL, err = s.acl(ctx, &o.Info); err != nil {
+			o.Body.Close()
+			return nil, err
+		}
 	}
 	restoreOrigin(&o.Info)
 	return o, nil
@@ -282,8 +295,8 @@ func (cachedBody) Close() error { return nil }
 
 // filling makes the read put what it reads into the cache, if it reads a whole
 // small object and the key is clean.
-func (b *Bucket) filling(o *backends.Object, v view, st journal.Stamp, r backends.GetRequest, head, plain bool) *backends.Object {
-	if head || !plain || !st.Clean || r.Range != "" || !b.cache.Fits(o.Size) || o.Length != o.Size {
+func (b *Bucket) filling(o *backends.Object, v view, st journal.Stamp, r backends.GetRequest, w want, plain bool) *backends.Object {
+	if w.head || !plain || !st.Clean || r.Range != "" || !b.cache.Fits(o.Size) || o.Length != o.Size {
 		return o
 	}
 	entry := &cache.Entry{Info: withoutChecksums(o.Info), Sums: checksumsOf(o.Header)}

@@ -18,7 +18,7 @@ func (b *Bucket) lazily(o *backends.Object, v view, st journal.Stamp, r backends
 	case v.secondary == nil:
 		return o
 	case head || o.Length != o.Size || o.Size == 0 || o.ContentRange != "" || partsOf(o.ETag) > 0,
-		way.tags() && !way.untagged(o.Header), way.acls():
+		way.tags() && !way.untagged(o.Header), o.ACL == "":
 		// What a read does not bring along is asked for by a copy of its own.
 		b.copies.add(r.Key)
 		return o
@@ -54,6 +54,9 @@ type tee struct {
 func (t *tee) start() {
 	h := describing(t.info.Header)
 	h.Set(originHeader, origin(&t.info))
+	if acl := t.info.ACL; acl != "" && acl != backends.NoACL {
+		h.Set("X-Amz-Acl", acl)
+	}
 	if sum := wholeSum(&t.info); sum.name != "" && t.b.new.Profile.Checksums {
 		h.Set(sum.name, sum.value) // the read asked for it
 	}

@@ -51,15 +51,13 @@ func conditional(h http.Header) bool {
 
 // header is what of a request's header the store is sent on its side. Checksums were
 // verified on the way in: a store that refuses them is sent none, nor is it asked for
-// any. An ACL and tags that the primary has and the secondary can not have are left
-// out there.
+// any. Tags that the primary has and the secondary can not have are left out there.
 func (s *Store) header(as side, h http.Header) http.Header {
 	p := s.Profile
-	noChecksums, noACL, noTags := !p.Checksums, as == secondary && !p.ACLs, as == secondary && !p.Tags
+	noChecksums, noTags := !p.Checksums, as == secondary && !p.Tags
 	h = maps.Clone(h)
 	maps.DeleteFunc(h, func(name string, _ []string) bool {
 		return noChecksums && strings.HasPrefix(name, checksumPrefix) ||
-			noACL && (name == "X-Amz-Acl" || strings.HasPrefix(name, "X-Amz-Grant-")) ||
 			noTags && strings.HasPrefix(name, "X-Amz-Tagging") ||
 			as == secondary && slices.Contains(conditions, name)
 	})
@@ -210,11 +208,7 @@ func copyOn(ctx context.Context, store *Store, r backends.CopyRequest) (*backend
 		case errors.Is(err, backends.ErrUnavailable), errors.Is(err, backends.ErrSlowDown):
 			return nil, notApplied(err)
 		case err == nil && info.Header.Get(originHeader) != "":
-			for name := range describing(r.Header) {
-				r.Header.Del(name) // the client asked for the source's
-			}
-			maps.Copy(r.Header, describing(info.Header))
-			r.Header.Set("X-Amz-Metadata-Directive", "REPLACE")
+			r.Header = backends.Replacing(r.Header, describing(info.Header))
 		} // otherwise the copy itself says what is wrong with the source
 	}
 	return store.Copy(ctx, r)

@@ -66,7 +66,9 @@ func BenchmarkFigures(b *testing.B) {
 		if err := put(b.Context(), cached.Client(b), 0, bytes.Repeat([]byte("x"), size)); err != nil {
 			b.Fatal(err)
 		}
-		fronted := nginx(b, old.Endpoint)
+		fronted := nginx(b, fmt.Sprintf(`
+    location / { proxy_pass %s; proxy_set_header Host %s; proxy_cache media; proxy_cache_key $uri; proxy_cache_valid 200 1h; proxy_ignore_headers Cache-Control Expires Vary; }
+  }`, old.Endpoint, strings.TrimPrefix(old.Endpoint, "http://")))
 		ours := presign(b, cached.Endpoint, process.Bucket, process.AccessKey, process.SecretKey, "")
 		theirs := presign(b, old.Endpoint, "old-media", old.AccessKey, old.SecretKey, fronted)
 		compareWrk(b, fmt.Sprintf("GET %d KiB, cached", size>>10), ours, theirs)
@@ -168,8 +170,8 @@ func compareWrk(b *testing.B, name, ours, theirs string) {
 	report(b, name, "nginx proxy_cache", rates)
 }
 
-// nginx runs a caching proxy in front of a store and answers its address.
-func nginx(b *testing.B, upstream string) string {
+// nginx runs with a server of these settings, and what follows it, and answers its address.
+func nginx(b *testing.B, server string) string {
 	binary, err := exec.LookPath("nginx")
 	if err != nil {
 		b.Skip("nginx is missing: apt-get install nginx-light wrk")
@@ -181,7 +183,6 @@ func nginx(b *testing.B, upstream string) string {
 	address := l.Addr().String()
 	l.Close()
 	dir := b.TempDir()
-	host := strings.TrimPrefix(upstream, "http://")
 	config := fmt.Sprintf(`
 daemon off; worker_processes 2; pid %[1]s/pid; error_log %[1]s/error.log;
 events { worker_connections 1024; }
@@ -191,9 +192,8 @@ http {
   proxy_cache_path %[1]s/cache keys_zone=media:10m;
   server {
     listen %[2]s;
-    location / { proxy_pass %[3]s; proxy_set_header Host %[4]s; proxy_cache media; proxy_cache_key $uri; proxy_cache_valid 200 1h; proxy_ignore_headers Cache-Control Expires Vary; }
-  }
-}`, dir, address, upstream, host)
+%[3]s
+}`, dir, address, server)
 	path := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		b.Fatal(err)

@@ -300,9 +300,7 @@ func (c *call) readTag(ctx context.Context, key string) {
 
 func (c *call) acl(ctx context.Context, key string, public bool) {
 	value := aclOf(public)
-	_, err := c.ChangeSubresource(ctx, backends.SubresourceRequest{
-		Op: "PutObjectAcl", Method: http.MethodPut, Key: key, Query: url.Values{"acl": {""}}, Header: http.Header{"X-Amz-Acl": {value}},
-	})
+	err := backends.SetCannedACL(ctx, c, key, value)
 	c.done(input{key: key, kind: setACL, value: value, how: "acl"}, err, "")
 }
 

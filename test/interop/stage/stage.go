@@ -211,7 +211,7 @@ func metadata(h http.Header) []string {
 	var all []string
 	var decoder mime.WordDecoder
 	for name, values := range h {
-		if !strings.HasPrefix(name, "X-Amz-Meta-") || name == "X-Amz-Meta-Sluice-Origin" {
+		if !strings.HasPrefix(name, "X-Amz-Meta-") || strings.HasPrefix(name, "X-Amz-Meta-Sluice-") {
 			continue
 		}
 		value := strings.Join(values, ",")

@@ -1,0 +1,82 @@
+package acl
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Records are the ACLs that were changed after their objects came into being, on disk. They
+// are few, and a change is durable when the call has returned.
+type Records struct{ db *bbolt.DB }
+
+// openTimeout is how long to wait for another process that has the file open.
+const openTimeout = 5 * time.Second
+
+// OpenRecords opens acl.db in the state directory.
+func OpenRecords(dir string) (*Records, error) {
+	db, err := bbolt.Open(filepath.Join(dir, "acl.db"), 0o600, &bbolt.Options{Timeout: openTimeout})
+	if err != nil {
+		return nil, fmt.Errorf("the records of ACLs: %w", err)
+	}
+	db.MaxBatchDelay = time.Millisecond // for others to share a commit; ten are felt
+	return &Records{db}, nil
+}
+
+// Close closes the file.
+func (r *Records) Close() error { return r.db.Close() }
+
+// get answers an object's canned ACL.
+func (r *Records) get(bucket, key string) (canned string, ok bool, err error) {
+	err = r.db.View(func(tx *bbolt.Tx) error {
+		if b := tx.Bucket([]byte(bucket)); b != nil {
+			value := b.Get([]byte(key))
+			canned, ok = string(value), value != nil
+		}
+		return nil
+	})
+	return canned, ok, err
+}
+
+func (r *Records) set(bucket, key, canned string) error {
+	return r.db.Batch(func(tx *bbolt.Tx) error {
+		b, err := tx.CreateBucketIfNotExists([]byte(bucket))
+		if err != nil {
+			return err
+		}
+		return b.Put([]byte(key), []byte(canned))
+	})
+}
+
+// forget drops an object's record, if it has one.
+func (r *Records) forget(bucket, key string) error {
+	if _, ok, err := r.get(bucket, key); err != nil || !ok {
+		return err
+	}
+	return r.db.Batch(func(tx *bbolt.Tx) error {
+		if b := tx.Bucket([]byte(bucket)); b != nil {
+			return b.Delete([]byte(key))
+		}
+		return nil
+	})
+}
+
+// Drop drops the records of a bucket that was deleted.
+func (r *Records) Drop(bucket string) error {
+	there := false
+	err := r.db.View(func(tx *bbolt.Tx) error {
+		there = tx.Bucket([]byte(bucket)) != nil
+		return nil
+	})
+	if err != nil || !there {
+		return err
+	}
+	return r.db.Update(func(tx *bbolt.Tx) error {
+		if tx.Bucket([]byte(bucket)) == nil {
+			return nil
+		}
+		return tx.DeleteBucket([]byte(bucket))
+	})
+}

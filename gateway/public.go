@@ -1,0 +1,232 @@
+package gateway
+
+import (
+	"cmp"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/backends"
+	"sluice/gateway/config"
+	"sluice/gateway/mirror"
+	"sluice/gateway/s3api"
+)
+
+// publicHost shows objects to everyone under a host name of its own, as the origin of a
+// CDN: it answers reads of single objects and nothing else. What a request carries beside
+// its path, range and conditions is not looked at and never reaches a store.
+type publicHost struct {
+	g            *Gateway
+	slots        chan struct{} // one for each request that is being answered
+	paths        []publicPath  // the longest prefixes first
+	cacheControl []string
+	headers      http.Header // of every object
+}
+
+// publicPath maps the paths below a prefix to a bucket's keys.
+type publicPath struct{ prefix, bucket string }
+
+// newPublicHost is a host of the configuration.
+func newPublicHost(g *Gateway, c config.Host) *publicHost {
+	h := &publicHost{
+		g: g, slots: make(chan struct{}, g.config.Limits.Requests), cacheControl: []string{cmp.Or(c.CacheControl, "public, max-age=31536000")},
+		headers: http.Header{
+			"Access-Control-Allow-Origin":   {"*"},
+			"Access-Control-Expose-Headers": {"Accept-Ranges, Content-Range, ETag, Content-Length"},
+			"Content-Security-Policy":       {"default-src 'none'; form-action 'none'"},
+			"X-Content-Type-Options":        {"nosniff"},
+		},
+	}
+	for name, value := range c.Headers {
+		if h.headers.Del(name); value != "" {
+			h.headers.Set(name, value)
+		}
+	}
+	if c.Bucket != "" {
+		h.paths = []publicPath{{"/", c.Bucket}}
+	}
+	for prefix, bucket := range c.Paths {
+		h.paths = append(h.paths, publicPath{prefix, bucket})
+	}
+	slices.SortFunc(h.paths, func(a, b publicPath) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
+	return h
+}
+
+// hostName is a Host header without its port, in the form of the configuration.
+func hostName(host string) string {
+	if strings.LastIndexByte(host, ':') >= 0 {
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+	}
+	return strings.ToLower(host)
+}
+
+// ServeHTTP answers one request.
+func (h *publicHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p, r := newPatience(w, r, time.Duration(h.g.config.Limits.ClientTimeout))
+	defer p.end()
+	p.Header()["Server"] = serverHeader
+	var err error
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		select {
+		case h.slots <- struct{}{}:
+			err = h.show(p, r)
+			<-h.slots
+		default:
+			err = s3api.ErrorFor("SlowDown", "")
+		}
+	case http.MethodOptions:
+		h.preflight(p)
+	default:
+		err = s3api.ErrorFor("AccessDenied", "")
+	}
+	if err != nil {
+		h.refuse(p, r, err)
+	}
+}
+
+var serverHeader = []string{"Sluice"}
+
+// find answers the bucket and the key that a path stands for.
+func (h *publicHost) find(path string) (bucket, key string, ok bool) {
+	for _, p := range h.paths {
+		if key, ok := strings.CutPrefix(path, p.prefix); ok && key != "" {
+			return p.bucket, key, true
+		}
+	}
+	return "", "", false
+}
+
+// show answers a read of an object.
+func (h *publicHost) show(w http.ResponseWriter, r *http.Request) error {
+	name, key, ok := h.find(r.URL.Path)
+	if !ok {
+		return s3api.ErrorFor("NoSuchKey", "")
+	}
+	read, err := (&s3api.Request{Key: key, Header: r.Header}).Get()
+	if err != nil {
+		return err
+	}
+	read.GetRequest = backends.GetRequest{Key: key, Range: read.Range}
+	bucket, err := h.g.buckets.get(r.Context(), name)
+	if err != nil {
+		return h.g.bucketError(name, err)
+	}
+	return h.answer(w, r, mirror.Public{Bucket: bucket}, read)
+}
+
+// answer answers a GET, or a HEAD, which is the same without its body.
+func (h *publicHost) answer(w http.ResponseWriter, r *http.Request, from reader, read s3api.GetRequest) error {
+	var o *backends.Object
+	var served mirror.Served
+	var err error
+	if r.Method == http.MethodHead {
+		o, served, err = describeObject(r.Context(), from, read)
+	} else {
+		o, served, err = openObject(r.Context(), from, read)
+	}
+	header := w.Header()
+	if notModified(err) {
+		h.describe(header, &o.Info, served)
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer o.Body.Close()
+	h.describe(header, &o.Info, served)
+	header["Content-Length"] = []string{strconv.FormatInt(o.Length, 10)}
+	status := http.StatusOK
+	if o.ContentRange != "" {
+		header["Content-Range"] = []string{o.ContentRange}
+		status = http.StatusPartialContent
+	}
+	w.WriteHeader(status)
+	if r.Method == http.MethodGet {
+		sendBody(w, r, o)
+	}
+	return nil
+}
+
+// shown are the headers of an object that everyone may see.
+var shown = []string{"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language"}
+
+var acceptRanges = []string{"bytes"}
+
+// describe sets an object's headers.
+func (h *publicHost) describe(header http.Header, info *backends.Info, served mirror.Served) {
+	for _, name := range shown {
+		if values := info.Header[name]; len(values) > 0 {
+			header[name] = values
+		}
+	}
+	header["Accept-Ranges"] = acceptRanges
+	header["Etag"] = []string{`"` + info.ETag + `"`}
+	header["Last-Modified"] = []string{info.LastModified.UTC().Format(http.TimeFormat)}
+	header["Cache-Control"] = h.cacheControl
+	if own := info.Header["Cache-Control"]; len(own) > 0 {
+		header["Cache-Control"] = own
+	}
+	for name, values := range h.headers {
+		header[name] = values
+	}
+	setServed(header, served)
+	header["X-Cache-Status"] = header["X-Cache"]
+}
+
+// preflight answers a browser that asks whether a page of another origin may read.
+func (h *publicHost) preflight(w http.ResponseWriter) {
+	header := w.Header()
+	for name, values := range h.headers {
+		header[name] = values
+	}
+	header.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+	header.Set("Access-Control-Allow-Headers", "Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range")
+	header.Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// refuse answers what can not be shown, in a word: S3's errors name buckets and keys. No
+// cache may keep it, since the object may come at any moment.
+func (h *publicHost) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	e := s3Error(err)
+	header := w.Header()
+	status := e.Status
+	switch {
+	case status >= http.StatusInternalServerError:
+		status = http.StatusServiceUnavailable
+		header.Set("Retry-After", "5")
+		h.g.log.Warn("request failed", "host", r.Host, "method", r.Method, "path", r.URL.Path, "code", e.Code, "error", err)
+	case status == http.StatusRequestedRangeNotSatisfiable:
+		if size := actualSize(err); size != "" {
+			header.Set("Content-Range", "bytes */"+size)
+		}
+	}
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	header.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write([]byte(http.StatusText(status) + "\n"))
+	}
+}
+
+// actualSize is the object's size in the refusal of a range, where it is told.
+func actualSize(err error) string {
+	var e *backends.Error
+	if errors.As(err, &e) {
+		for _, d := range e.Details {
+			if d.Name == "ActualObjectSize" {
+				return d.Value
+			}
+		}
+	}
+	return ""
+}

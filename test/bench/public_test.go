@@ -1,0 +1,126 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/backends"
+	"sluice/test/process"
+	"sluice/test/servers"
+)
+
+// BenchmarkPublic compares the public host with nginx before the same store, with the same
+// headers, in turns: what is cached, and what is not.
+//
+//	go test ./test/bench -run - -bench Public -benchtime 1x
+func BenchmarkPublic(b *testing.B) {
+	old, new := servers.MinIO(b), servers.MinIO(b)
+	oldStore := old.Store(b, "old", "old-media")
+	new.Store(b, "new", "new-media")
+	open(b, oldStore)
+	hosts := "hosts: { files.test: { serve: public, bucket: " + process.Bucket + " } }\n"
+	gateway := process.StartBefore(b, process.Of(old, "old-media"), process.Of(new, "new-media"), hosts)
+	passing := process.StartBefore(b, process.Of(old, "old-media"), process.Of(new, "new-media"), hosts+"cache: { memory: 0B }")
+	front := nginx(b, publicServer(old.Endpoint, "old-media", true))
+	through := nginx(b, publicServer(old.Endpoint, "old-media", false))
+	for _, size := range []int{1 << 10, 64 << 10, 1 << 20} {
+		key := fmt.Sprintf("bench/%d", size)
+		_, err := oldStore.Put(b.Context(), backends.PutRequest{
+			Key: key, Body: bytes.NewReader(bytes.Repeat([]byte("x"), size)), Size: int64(size),
+			Header: http.Header{"Content-Type": {"image/jpeg"}, "Cache-Control": {"public, max-age=315576000, immutable"}},
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		both := func(what, other string, ours, theirs string) {
+			var rates, slowest [2]float64
+			for range rounds {
+				for i, url := range []string{ours, theirs} {
+					rate, p99 := wrk(b, url+"/"+key)
+					rates[i] += rate / rounds
+					slowest[i] += p99 / rounds
+				}
+			}
+			b.Logf("| GET %d KiB, %s | %.0f /s, p99 %.2f ms | %s | %.0f /s, p99 %.2f ms | %.2f |",
+				size>>10, what, rates[0], slowest[0], other, rates[1], slowest[1], rates[0]/rates[1])
+		}
+		both("cached", "nginx `proxy_cache`", gateway.Endpoint, "http://"+front)
+		both("not cached", "nginx `proxy_pass`", passing.Endpoint, "http://"+through)
+	}
+}
+
+// open lets everyone read a bucket's objects, as nginx asks for them.
+func open(b *testing.B, s backends.Store) {
+	b.Helper()
+	_, err := s.ChangeSubresource(b.Context(), backends.SubresourceRequest{
+		Op: "PutBucketPolicy", Method: http.MethodPut, Query: url.Values{"policy": {""}},
+		Body: []byte(`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject"],
+			"Resource": ["arn:aws:s3:::old-media/*"]}]}`),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// publicServer is Mastodon's recommended nginx server for media, with our headers.
+func publicServer(upstream, bucket string, cached bool) string {
+	cache := ""
+	if cached {
+		cache = "proxy_cache media; proxy_cache_valid 200 48h; proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504; proxy_cache_lock on;"
+	}
+	return fmt.Sprintf(`
+    location / {
+      limit_except GET HEAD { deny all; }
+      proxy_set_header Host %[2]s;
+      proxy_set_header Connection '';
+      proxy_set_header Authorization '';
+      proxy_hide_header Set-Cookie;
+      proxy_hide_header x-amz-id-2;
+      proxy_hide_header x-amz-request-id;
+      proxy_hide_header x-amz-meta-server-side-encryption;
+      proxy_hide_header x-amz-bucket-region;
+      proxy_ignore_headers Set-Cookie;
+      proxy_http_version 1.1;
+      proxy_pass http://store/%[1]s$uri;
+      proxy_intercept_errors off;
+      %[3]s
+      add_header Access-Control-Allow-Origin '*';
+      add_header X-Cache-Status $upstream_cache_status;
+      add_header X-Content-Type-Options nosniff;
+      add_header Content-Security-Policy "default-src 'none'; form-action 'none'";
+    }
+  }
+  upstream store { server %[2]s; keepalive 64; }
+`, bucket, strings.TrimPrefix(upstream, "http://"), cache)
+}
+
+var latency99 = regexp.MustCompile(`99%\s+([0-9.]+)(us|ms|s)`)
+
+// wrk asks a public host for a URL as fast as it can, and answers the rate, a second, and
+// the slowest hundredth's time, in milliseconds.
+func wrk(b *testing.B, address string) (rate, p99 float64) {
+	b.Helper()
+	out, err := exec.CommandContext(context.Background(), "wrk", "-t2", "-c32", fmt.Sprintf("-d%ds", int(length/time.Second)),
+		"--latency", "-H", "Host: files.test", address).CombinedOutput()
+	r, l := requests.FindSubmatch(out), latency99.FindSubmatch(out)
+	if err != nil || r == nil || l == nil || strings.Contains(string(out), "Non-2xx") {
+		b.Fatalf("wrk: %v\n%s", err, out)
+	}
+	rate, err = strconv.ParseFloat(string(r[1]), 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if p99, err = strconv.ParseFloat(string(l[1]), 64); err != nil {
+		b.Fatal(err)
+	}
+	return rate, p99 * map[string]float64{"us": 1e-3, "ms": 1, "s": 1e3}[string(l[2])]
+}

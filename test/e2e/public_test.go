@@ -1,0 +1,266 @@
+package e2e
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sluice/gateway/config"
+	"sluice/test/servers"
+)
+
+// startPublic is a rig with hosts that show its bucket to everyone.
+func startPublic(t *testing.T, change ...func(*config.Config)) *rig {
+	t.Helper()
+	c := settings(t, embeddedStore(t), minioStore(t, servers.MinIO(t), "new-media"))
+	c.Hosts = map[string]config.Host{
+		"s3.test":    {Serve: config.ServeS3},
+		"files.test": {Serve: config.ServePublic, Bucket: "media"},
+		"local.test": {
+			Serve: config.ServePublic, Paths: map[string]string{"/system/": "media"},
+			CacheControl: "public, max-age=60", Headers: map[string]string{"X-Robots-Tag": "noindex", "Content-Security-Policy": ""},
+		},
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	return startRig(t, c)
+}
+
+// show asks a public host for a path.
+func (r *rig) show(t *testing.T, method, host, path string, header map[string]string) answer {
+	t.Helper()
+	req := r.request(t, ask{method: method, path: path, header: header, unsigned: true})
+	req.Host = host
+	req.Header.Del("X-Amz-Content-Sha256")
+	return read(t, http.DefaultClient, req)
+}
+
+// TestPublicHost: what a CDN's origin must answer, and what it must not, from the stores
+// and from the cache alike.
+func TestPublicHost(t *testing.T) {
+	r := startPublic(t)
+	modified := ""
+	r.must(t, 200, "", ask{method: "PUT", path: "/media/dir/a%20b.png", body: "0123456789", header: map[string]string{
+		"Content-Type": "image/png", "X-Amz-Acl": "public-read", "X-Amz-Meta-Secret": "x", "Content-Disposition": "inline",
+		"Cache-Control": "public, max-age=315576000, immutable", "X-Amz-Storage-Class": "STANDARD",
+	}})
+	r.quiet(t)
+	etag := `"781e5e245d69b566979b86e28d23f2c7"`
+	for _, served := range []string{"MISS", "HIT", "HIT"} {
+		got := r.show(t, "GET", "files.test:8443", "/dir/a%20b.png?X-Amz-Expires=1&response-content-type=text/html&versionId=7", map[string]string{
+			"Authorization": "AWS4-HMAC-SHA256 nonsense", "Cookie": "session=1",
+		})
+		modified = got.header.Get("Last-Modified")
+		want := map[string]string{
+			"Content-Type": "image/png", "Content-Length": "10", "Etag": etag, "Accept-Ranges": "bytes", "Content-Disposition": "inline",
+			"Cache-Control": "public, max-age=315576000, immutable", "Access-Control-Allow-Origin": "*",
+			"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; form-action 'none'",
+			"X-Cache": served, "X-Cache-Status": served, "Server": "Sluice",
+		}
+		if got.status != 200 || got.body != "0123456789" || modified == "" {
+			t.Fatalf("%v", got)
+		}
+		for name, value := range want {
+			if v := got.header.Values(name); len(v) != 1 || v[0] != value {
+				t.Errorf("%s: %q, want %q", name, v, value)
+			}
+		}
+		for name := range got.header {
+			if strings.HasPrefix(name, "X-Amz-") || name == "Set-Cookie" {
+				t.Errorf("%s is shown", name)
+			}
+		}
+	}
+	for _, c := range []struct {
+		method, path string
+		header       map[string]string
+		status       int
+		body         string
+		more         map[string]string
+	}{
+		{"GET", "/dir/a%20b.png", map[string]string{"Range": "bytes=2-4"}, 206, "234", map[string]string{"Content-Range": "bytes 2-4/10"}},
+		{"GET", "/dir/a%20b.png", map[string]string{"Range": "bytes=-3"}, 206, "789", map[string]string{"Content-Length": "3"}},
+		{"GET", "/dir/a%20b.png", map[string]string{"Range": "bytes=10-"}, 416, "Requested Range Not Satisfiable\n", map[string]string{"Content-Range": "bytes */10"}},
+		{"GET", "/dir/a%20b.png", map[string]string{"Range": "bytes=2-4", "If-Range": etag}, 206, "234", nil},
+		{"GET", "/dir/a%20b.png", map[string]string{"Range": "bytes=2-4", "If-Range": `"other"`}, 200, "0123456789", nil},
+		{"GET", "/dir/a%20b.png", map[string]string{"If-None-Match": etag}, 304, "", map[string]string{"Etag": etag}},
+		{"GET", "/dir/a%20b.png", map[string]string{"If-None-Match": etag, "Range": "bytes=99-"}, 304, "", nil},
+		{"GET", "/dir/a%20b.png", map[string]string{"If-Modified-Since": modified}, 304, "", map[string]string{"X-Content-Type-Options": "nosniff"}},
+		{"GET", "/dir/a%20b.png", map[string]string{"If-Match": `"other"`}, 412, "Precondition Failed\n", nil},
+		{"GET", "/dir/a%20b.png", map[string]string{"Accept-Encoding": "gzip"}, 200, "0123456789", map[string]string{"Content-Encoding": ""}},
+		{"HEAD", "/dir/a%20b.png", nil, 200, "", map[string]string{"Content-Length": "10", "Content-Type": "image/png"}},
+		{"HEAD", "/dir/a%20b.png", map[string]string{"Range": "bytes=2-4"}, 206, "", map[string]string{"Content-Length": "3", "Content-Range": "bytes 2-4/10"}},
+		{"HEAD", "/dir/a%20b.png", map[string]string{"If-None-Match": "*"}, 304, "", nil},
+		{"HEAD", "/absent", nil, 404, "", map[string]string{"Cache-Control": "no-store"}},
+		{"GET", "/absent", nil, 404, "Not Found\n", map[string]string{"Cache-Control": "no-store", "Access-Control-Allow-Origin": ""}},
+		{"GET", "/", nil, 404, "Not Found\n", nil},
+		{"GET", "/?max-keys=1&x-random=7", nil, 404, "Not Found\n", nil},
+		{"GET", "/?list-type=2", nil, 404, "Not Found\n", nil},
+		{"GET", "/dir/", nil, 404, "Not Found\n", nil},
+		{"GET", "/.sluice/marker.json", nil, 404, "Not Found\n", nil},
+		{"GET", "/dir/a%20b.png?acl", nil, 200, "0123456789", nil},
+		{
+			"OPTIONS", "/dir/a%20b.png",
+			map[string]string{"Origin": "https://a.test", "Access-Control-Request-Method": "GET"},
+			204, "",
+			map[string]string{"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS"},
+		},
+		{"PUT", "/dir/a%20b.png", nil, 403, "Forbidden\n", nil},
+		{"POST", "/?delete", nil, 403, "Forbidden\n", nil},
+		{"DELETE", "/dir/a%20b.png", nil, 403, "Forbidden\n", nil},
+		{"PURGE", "/dir/a%20b.png", nil, 403, "Forbidden\n", nil},
+	} {
+		got := r.show(t, c.method, "files.test", c.path, c.header)
+		if got.status != c.status || got.body != c.body || strings.Contains(got.body, "ListBucketResult") {
+			t.Errorf("%s %s %v: %v", c.method, c.path, c.header, got)
+		}
+		for name, value := range c.more {
+			if v := got.header.Get(name); v != value {
+				t.Errorf("%s %s %v: %s is %q, want %q", c.method, c.path, c.header, name, v, value)
+			}
+		}
+	}
+}
+
+// TestPublicPaths: old local URLs keep working, with headers of the operator's own.
+func TestPublicPaths(t *testing.T) {
+	r := startPublic(t)
+	r.must(t, 200, "", ask{method: "PUT", path: "/media/accounts/1.png", body: "x"})
+	r.quiet(t)
+	got := r.show(t, "GET", "LOCAL.test", "/system/accounts/1.png", nil)
+	if got.status != 200 || got.body != "x" || got.header.Get("X-Robots-Tag") != "noindex" || got.header.Get("Content-Security-Policy") != "" ||
+		got.header.Get("Cache-Control") != "public, max-age=60" {
+		t.Errorf("%v", got)
+	}
+	for _, path := range []string{"/accounts/1.png", "/system/", "/systemaccounts/1.png", "/"} {
+		if got := r.show(t, "GET", "local.test", path, nil); got.status != 404 {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+	if got := r.show(t, "GET", "s3.test", "/media/accounts/1.png", nil); got.status != 403 {
+		t.Errorf("the S3 host answers a stranger %v", got)
+	}
+}
+
+// TestPrivateIsNeverShown: by a PUT or by ?acl, cached or not, on both stores and from
+// either, before and after a restart; and what is public again is shown at once.
+func TestPrivateIsNeverShown(t *testing.T) {
+	r := startPublic(t)
+	shown := func(key string, want int) {
+		t.Helper()
+		for _, method := range []string{"GET", "HEAD", "GET"} {
+			if got := r.show(t, method, "files.test", "/"+key, nil); got.status != want || want != 200 && strings.Contains(got.body, "content") {
+				t.Errorf("%s %s: %v, want %d", method, key, got, want)
+			}
+		}
+	}
+	put := func(key, acl string) {
+		t.Helper()
+		header := map[string]string{}
+		if acl != "" {
+			header["X-Amz-Acl"] = acl
+		}
+		r.must(t, 200, "", ask{method: "PUT", path: "/media/" + key, body: "content of " + key, header: header})
+	}
+	set := func(key, acl string) {
+		t.Helper()
+		r.must(t, 200, "", ask{method: "PUT", path: "/media/" + key + "?acl", header: map[string]string{"X-Amz-Acl": acl}})
+	}
+	put("plain", "")
+	put("born", "private")
+	put("made", "public-read")
+	shown("plain", 200)
+	shown("born", 403)
+	shown("made", 200)
+	set("made", "private")
+	shown("made", 403)
+	if got := r.must(t, 200, "", ask{method: "GET", path: "/media/made"}); got.body != "content of made" {
+		t.Errorf("who may reads %v", got)
+	}
+	if got := r.must(t, 200, "", ask{method: "GET", path: "/media/made?acl"}); strings.Contains(got.body, "AllUsers") {
+		t.Errorf("its ACL is %v", got)
+	}
+	shown("made", 403)
+	r.quiet(t)
+	r.restart(t)
+	shown("plain", 200)
+	shown("born", 403)
+	shown("made", 403)
+	set("made", "public-read")
+	shown("made", 200)
+	put("born", "public-read")
+	shown("born", 200)
+	set("plain", "private")
+	r.must(t, 204, "", ask{method: "DELETE", path: "/media/plain"})
+	shown("plain", 404)
+	put("plain", "")
+	shown("plain", 200)
+}
+
+// TestPublicWhileStoresAreDown: what is cached is shown, what is not is 503 with a time to
+// come back, and never 404.
+func TestPublicWhileStoresAreDown(t *testing.T) {
+	old, new := servers.MinIO(t), servers.MinIO(t)
+	r := startPublic(t, func(c *config.Config) {
+		c.Stores["old"], c.Stores["new"] = minioStore(t, old, "old-media"), minioStore(t, new, "new-media")
+	})
+	for _, key := range []string{"seen", "unseen"} {
+		r.must(t, 200, "", ask{method: "PUT", path: "/media/" + key, body: key})
+	}
+	r.quiet(t)
+	r.show(t, "GET", "files.test", "/seen", nil)
+	old.Stop(t)
+	new.Stop(t)
+	if got := r.show(t, "GET", "files.test", "/seen", nil); got.status != 200 || got.body != "seen" {
+		t.Errorf("%v", got)
+	}
+	for _, key := range []string{"unseen", "absent"} {
+		got := r.show(t, "GET", "files.test", "/"+key, nil)
+		if got.status != 503 || got.header.Get("Retry-After") == "" || got.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %v", key, got)
+		}
+	}
+}
+
+// TestSlowReader: a client that takes a large cached object slowly but steadily gets all of
+// it, however much longer than client_timeout that takes. Seen to fail with the body written
+// in one piece.
+func TestSlowReader(t *testing.T) {
+	const size = 6 << 20
+	r := startPublic(t, func(c *config.Config) { c.Limits.ClientTimeout = config.Duration(time.Second) })
+	r.must(t, 200, "", ask{method: "PUT", path: "/media/video", body: strings.Repeat("0123456789abcdef", size/16)})
+	r.quiet(t)
+	r.show(t, "GET", "files.test", "/video", nil)
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 64<<10) })
+	}}
+	conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(r.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /video HTTP/1.1\r\nHost: files.test\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	pace := time.NewTicker(150 * time.Millisecond)
+	defer pace.Stop()
+	var taken int64
+	for taken < size {
+		<-pace.C
+		n, err := io.CopyN(io.Discard, answer.Body, min(256<<10, size-taken))
+		if taken += n; err != nil {
+			t.Fatalf("after %d bytes: %v", taken, err)
+		}
+	}
+}
