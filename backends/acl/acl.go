@@ -23,7 +23,6 @@ const (
 	cannedHeader = "X-Amz-Acl"
 	notKnown     = ""
 	private      = "private"
-	hidden       = "hidden" // an ACL that is not known yet: no record is like it
 )
 
 // Store is a store with ACLs kept for it.
@@ -33,11 +32,14 @@ type Store struct {
 	bucket  string // as clients name it
 }
 
-// Keep keeps the ACLs of a store's objects. The bucket is named as in the records, which
-// may be those of several stores that hold the same objects.
+// Keep keeps the ACLs of a store's objects in one of the buckets of the records. What is
+// recorded is the store's own: two that mirror each other agree by the mirror's doing alone.
 func Keep(s backends.Store, r *Records, bucket string) *Store {
 	return &Store{s, r, bucket}
 }
+
+// place is where the record of a key is.
+func (s *Store) place(key string) place { return place{s.bucket, s.Name(), key} }
 
 // ListsToAnyone is the store's own.
 func (s *Store) ListsToAnyone(ctx context.Context) (bool, error) {
@@ -66,28 +68,25 @@ func kept(h http.Header) (moved http.Header, canned string) {
 
 // replacing runs a write that gives its object an ACL, so that the record of the former
 // one ends with it. At no moment, and after no crash, is the object more open than before
-// or after: until the write is done the record says "private", unless it is there to stay.
-// An object that is given no ACL keeps its record.
+// or after: until the write is done the record says "private". A write that failed leaves it
+// at that, since another may be on its way. An object that is given no ACL keeps its record.
 func (s *Store) replacing(op, key, canned string, write func() error) error {
 	if canned == notKnown {
 		return write()
 	}
-	was, recorded, err := s.records.get(s.bucket, key)
+	was, recorded, err := s.records.get(s.place(key))
 	if err != nil {
 		return s.failed(op, key, err, false)
 	}
 	if recorded && was != private && canned != was {
-		if err := s.records.set(s.bucket, key, private); err != nil {
+		if err := s.records.set(s.place(key), private); err != nil {
 			return s.failed(op, key, err, false)
 		}
 	}
 	if err := write(); err != nil {
-		if recorded && !backends.Unknown(err) {
-			err = errors.Join(err, s.records.set(s.bucket, key, was))
-		}
 		return err
 	}
-	if err := s.records.forget(s.bucket, key); err != nil {
+	if err := s.records.forget(s.place(key)); err != nil {
 		return s.failed(op, key, err, true)
 	}
 	return nil
@@ -117,37 +116,40 @@ func (s *Store) CreateUpload(ctx context.Context, r backends.CreateUploadRequest
 	return s.Store.CreateUpload(ctx, r)
 }
 
-// CompleteUpload completes it. Which ACL the upload was opened with shows only then.
-func (s *Store) CompleteUpload(ctx context.Context, r backends.CompleteRequest) (result *backends.PutResult, err error) {
-	was, recorded, err := s.records.get(s.bucket, r.Key)
+// CompleteUpload completes it. Which ACL the upload was opened with shows only then; until
+// it is seen the record says "private".
+func (s *Store) CompleteUpload(ctx context.Context, r backends.CompleteRequest) (*backends.PutResult, error) {
+	const op = "CompleteMultipartUpload"
+	was, recorded, err := s.records.get(s.place(r.Key))
+	if err == nil && recorded && was != private {
+		err = s.records.set(s.place(r.Key), private)
+	}
 	if err != nil {
-		return nil, s.failed("CompleteMultipartUpload", r.Key, err, false)
+		return nil, s.failed(op, r.Key, err, false)
 	}
-	if !recorded {
-		return s.Store.CompleteUpload(ctx, r)
+	result, err := s.Store.CompleteUpload(ctx, r)
+	if err != nil || !recorded {
+		return result, err
 	}
-	canned := notKnown
-	err = s.replacing("CompleteMultipartUpload", r.Key, hidden, func() error {
-		if result, err = s.Store.CompleteUpload(ctx, r); err != nil {
-			return err
-		}
-		info, err := s.Store.Head(ctx, backends.GetRequest{Key: r.Key})
-		if err == nil {
-			canned = info.Header.Get(metadata)
-		}
-		return err
-	})
-	if err == nil && canned == notKnown { // as of every write without one
-		err = s.records.set(s.bucket, r.Key, was)
+	info, err := s.Store.Head(ctx, backends.GetRequest{Key: r.Key})
+	switch {
+	case err != nil:
+	case info.Header.Get(metadata) != notKnown:
+		err = s.records.forget(s.place(r.Key))
+	case was != private: // as of every write without one
+		err = s.records.set(s.place(r.Key), was)
 	}
-	return result, err
+	if err != nil {
+		return nil, s.failed(op, r.Key, err, true)
+	}
+	return result, nil
 }
 
 // Delete removes an object, and what is known of its ACL.
 func (s *Store) Delete(ctx context.Context, r backends.DeleteRequest) (*backends.DeleteResult, error) {
 	result, err := s.Store.Delete(ctx, r)
 	if err == nil && r.VersionID == "" {
-		err = s.records.forget(s.bucket, r.Key)
+		err = s.records.forget(s.place(r.Key))
 	}
 	return result, err
 }
@@ -160,7 +162,7 @@ func (s *Store) DeleteMany(ctx context.Context, r backends.DeleteManyRequest) ([
 	}
 	for i := range results {
 		if results[i].Err == nil && r.Objects[i].VersionID == "" {
-			results[i].Err = s.records.forget(s.bucket, r.Objects[i].Key)
+			results[i].Err = s.records.forget(s.place(r.Objects[i].Key))
 		}
 	}
 	return results, nil
@@ -197,7 +199,7 @@ func (s *Store) Copy(ctx context.Context, r backends.CopyRequest) (result *backe
 		return err
 	})
 	if err == nil && unknown { // it worked after all; the source may have been private
-		err = s.records.set(s.bucket, r.Key, private)
+		err = s.records.set(s.place(r.Key), private)
 	}
 	return result, err
 }
@@ -283,7 +285,7 @@ func (s *Store) record(r backends.GetRequest) (string, error) {
 	if r.VersionID != "" {
 		return notKnown, nil
 	}
-	canned, _, err := s.records.get(s.bucket, r.Key)
+	canned, _, err := s.records.get(s.place(r.Key))
 	if err != nil {
 		return notKnown, s.failed("GetObject", r.Key, err, false)
 	}
@@ -331,7 +333,7 @@ func (s *Store) ChangeSubresource(ctx context.Context, r backends.SubresourceReq
 	if _, err := s.Store.Head(ctx, backends.GetRequest{Key: r.Key}); err != nil {
 		return nil, err
 	}
-	if err := s.records.set(s.bucket, r.Key, canned); err != nil {
+	if err := s.records.set(s.place(r.Key), canned); err != nil {
 		return nil, s.failed(r.Op, r.Key, err, true)
 	}
 	return &backends.SubresourceResult{Status: http.StatusOK, Header: make(http.Header)}, nil

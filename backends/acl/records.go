@@ -28,11 +28,17 @@ func OpenRecords(dir string) (*Records, error) {
 // Close closes the file.
 func (r *Records) Close() error { return r.db.Close() }
 
+// place is where an object's record is: an object of a bucket, as clients name it, on one of
+// its stores.
+type place struct{ bucket, store, key string }
+
+func (p place) id() []byte { return []byte(p.store + "\x00" + p.key) }
+
 // get answers an object's canned ACL.
-func (r *Records) get(bucket, key string) (canned string, ok bool, err error) {
+func (r *Records) get(p place) (canned string, ok bool, err error) {
 	err = r.db.View(func(tx *bbolt.Tx) error {
-		if b := tx.Bucket([]byte(bucket)); b != nil {
-			value := b.Get([]byte(key))
+		if b := tx.Bucket([]byte(p.bucket)); b != nil {
+			value := b.Get(p.id())
 			canned, ok = string(value), value != nil
 		}
 		return nil
@@ -40,24 +46,24 @@ func (r *Records) get(bucket, key string) (canned string, ok bool, err error) {
 	return canned, ok, err
 }
 
-func (r *Records) set(bucket, key, canned string) error {
+func (r *Records) set(p place, canned string) error {
 	return r.db.Batch(func(tx *bbolt.Tx) error {
-		b, err := tx.CreateBucketIfNotExists([]byte(bucket))
+		b, err := tx.CreateBucketIfNotExists([]byte(p.bucket))
 		if err != nil {
 			return err
 		}
-		return b.Put([]byte(key), []byte(canned))
+		return b.Put(p.id(), []byte(canned))
 	})
 }
 
 // forget drops an object's record, if it has one.
-func (r *Records) forget(bucket, key string) error {
-	if _, ok, err := r.get(bucket, key); err != nil || !ok {
+func (r *Records) forget(p place) error {
+	if _, ok, err := r.get(p); err != nil || !ok {
 		return err
 	}
 	return r.db.Batch(func(tx *bbolt.Tx) error {
-		if b := tx.Bucket([]byte(bucket)); b != nil {
-			return b.Delete([]byte(key))
+		if b := tx.Bucket([]byte(p.bucket)); b != nil {
+			return b.Delete(p.id())
 		}
 		return nil
 	})
