@@ -277,7 +277,7 @@ func (g *Gateway) mirrored(ctx context.Context, clients, name string, bucket *s3
 	c := g.config.Stores[name]
 	s := &mirror.Store{Store: bucket, Profile: g.profile(ctx, name, bucket), Circuit: &g.stores[name].circuit, ReadOnly: c.ReadOnly}
 	if !s.Profile.ACLs || c.ACLs == config.ACLsKept {
-		s.Store, s.Profile.ACLs = acl.Keep(bucket, g.acls, clients), true
+		s.Store = acl.Keep(bucket, g.acls, clients)
 	}
 	return s
 }

@@ -13,6 +13,20 @@ import (
 	"sluice/gateway/mirror"
 )
 
+// TestReadsAreTeed: the tests of copies made from reads are about such copies.
+func TestReadsAreTeed(t *testing.T) {
+	hazard(t, func(t *testing.T, r *rig) {
+		r.direct(r.old, "k", "one")
+		before := r.old.Calls("GetObject")
+		r.want("read", r.read("k"), "one")
+		synctest.Wait()
+		if n := r.old.Calls("GetObject") - before; n != 1 {
+			t.Errorf("old was read %d times", n)
+		}
+		r.want("new", r.on(r.new, "k"), "one")
+	}, teeing)
+}
+
 // TestHazard05DeletePassesCopyInFlight: a copy is on its way to new when the object is
 // deleted.
 func TestHazard05DeletePassesCopyInFlight(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 
 // everything is what the stores in memory do.
 var everything = backends.Profile{
-	ConditionalCreate: true, Checksums: true, Trailers: true, ACLs: true, Tags: true, Subresources: true, MD5ETags: true,
+	ConditionalCreate: true, Checksums: true, Trailers: true, ACLs: true, Tags: true, TagCounts: true, Subresources: true, MD5ETags: true,
 }
 
 // hazard plays a test on stores in memory, in a bubble of virtual time.
@@ -54,6 +54,7 @@ func oddETags(r *rig, _ *mirror.Phase) { r.oldProfile.MD5ETags, r.newProfile.MD5
 // teeing: reads bring along all that a copy needs, so that lazy copies are made from
 // them.
 func teeing(r *rig, _ *mirror.Phase) {
+	r.old, r.new = faulty.Wrap(kept(r.t, memory.New("old"))), faulty.Wrap(kept(r.t, memory.New("new")))
 	r.oldProfile.ACLs, r.newProfile.ACLs = false, false
 }
 

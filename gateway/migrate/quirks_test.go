@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"sluice/backends"
-	"sluice/backends/acl"
 	"sluice/backends/faulty"
 	"sluice/backends/quirky"
 	"sluice/gateway/cache"
@@ -25,11 +24,6 @@ import (
 // others; both were probed.
 func quirkyRig(t *testing.T, old, new quirky.Quirks) (r *rig, oldServer, newServer *quirky.Server) {
 	t.Helper()
-	acls, err := acl.OpenRecords(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { acls.Close() })
 	begin := func(name string, q quirky.Quirks) (*quirky.Server, *faulty.Store, backends.Profile) {
 		server := quirky.Start(q)
 		t.Cleanup(server.Close)
@@ -43,8 +37,7 @@ func quirkyRig(t *testing.T, old, new quirky.Quirks) (r *rig, oldServer, newServ
 			t.Fatal(err)
 		}
 		if !p.ACLs {
-			p.ACLs = true
-			return server, faulty.Wrap(acl.Keep(store, acls, "b")), p
+			return server, faulty.Wrap(kept(t, store)), p
 		}
 		return server, faulty.Wrap(store), p
 	}

@@ -12,12 +12,12 @@ import (
 
 	"sluice/backends"
 	"sluice/backends/acl"
-	"sluice/backends/embedded"
 	"sluice/backends/faulty"
 	"sluice/gateway/cache"
 	"sluice/gateway/journal"
 	"sluice/gateway/migrate"
 	"sluice/gateway/mirror"
+	"sluice/test/process"
 )
 
 // rig is a mirrored bucket whose stores and journal fail as told.
@@ -66,21 +66,19 @@ func newRig(t *testing.T, change ...func(*rig, *mirror.Phase)) *rig {
 
 func embeddedStore(t *testing.T, name string) *faulty.Store {
 	t.Helper()
-	server, err := embedded.Start(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
-	store, err := server.Store(t.Context(), name, "bucket")
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, store, _ := process.Embedded(t, name)
+	return faulty.Wrap(kept(t, store))
+}
+
+// kept is a store whose ACLs are kept for it.
+func kept(t *testing.T, s backends.Store) backends.Store {
+	t.Helper()
 	acls, err := acl.OpenRecords(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { acls.Close() })
-	return faulty.Wrap(acl.Keep(store, acls, "b"))
+	return acl.Keep(s, acls, "b")
 }
 
 // start runs a gateway's rooms on the rig's stores and log.

@@ -94,6 +94,9 @@ func (s *store) Get(ctx context.Context, r backends.GetRequest) (*backends.Objec
 	if err != nil {
 		return nil, err
 	}
+	if !s.w.plan.ACLs {
+		o.ACL = backends.NoACL // as where the gateway keeps them itself
+	}
 	o.Body = &lateBody{ReadCloser: o.Body, wait: func() (cut bool, err error) {
 		return submit(ctx, s, "GetObject's body", r.Key, false, func(context.Context) (bool, error) {
 			return o.Length > 0 && s.w.truncates(), nil

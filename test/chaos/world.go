@@ -38,7 +38,7 @@ const (
 
 // everything is what the stores in memory do.
 var everything = backends.Profile{
-	ConditionalCreate: true, Checksums: true, Trailers: true, ACLs: true, Tags: true, Subresources: true, MD5ETags: true,
+	ConditionalCreate: true, Checksums: true, Trailers: true, Tags: true, TagCounts: true, Subresources: true, MD5ETags: true,
 }
 
 // world is everything there is in a history.
@@ -143,7 +143,7 @@ func (w *world) boot() {
 		Limit: 10_000, Quarantine: quarantine, Changed: func(k journal.Key) { memory.Remove(cache.Key(k)) },
 	})
 	profile := everything
-	profile.ConditionalCreate, profile.ACLs = w.plan.Conditional, w.plan.ACLs
+	profile.ConditionalCreate = w.plan.Conditional
 	old := &mirror.Store{Store: &store{w.old, w, life}, Profile: profile, Circuit: &mirror.Circuit{}, ReadOnly: w.plan.ReadOnly}
 	new := &mirror.Store{Store: &store{w.new, w, life}, Profile: profile, Circuit: &mirror.Circuit{}}
 	log := slog.New(slog.DiscardHandler)
