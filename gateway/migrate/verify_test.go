@@ -206,7 +206,8 @@ func TestVerifyLooksAgain(t *testing.T) {
 		}})
 		go func() { <-writing; _ = y.write("k/06", "while it is looked at") }()
 		p := y.verify(VerifyOrder{Level: Meta})
-		if p.Same != 18 || p.Failed != 1 || p.Missing+p.Extra+p.Different != 0 {
+		// "k/04" counts if new was listed before the repairer deleted it there.
+		if p.Same != 18 && p.Same != 19 || p.Failed != 1 || p.Missing+p.Extra+p.Different != 0 {
 			t.Errorf("%+v", p)
 		}
 		if got := y.findings(); len(got) != 1 || !strings.HasPrefix(got[0], `! "k/05": `) || !strings.Contains(got[0], "refused") {
