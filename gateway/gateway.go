@@ -47,6 +47,8 @@ type Gateway struct {
 	cors        *corsAnswers
 }
 
+var serverHeader = []string{"Sluice"}
+
 // Run repairs and copies in the background until ctx is done, waits for what is
 // under way, and closes the journal. The listeners must be closed by then.
 func (g *Gateway) Run(ctx context.Context) error {
@@ -63,13 +65,13 @@ func (g *Gateway) Close() error { return errors.Join(g.journal.Close(), g.acls.C
 
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Server"] = serverHeader
 	if h := g.public[hostName(r.Host)]; h != nil {
 		h.ServeHTTP(w, r)
 		return
 	}
 	id := rand.Text()
 	w.Header().Set("X-Amz-Request-Id", id)
-	w.Header().Set("Server", "Sluice")
 	if r.ContentLength == 0 && r.Header.Get("Expect") == "100-continue" {
 		// net/http leaves it out where there is no body to wait for, as it may;
 		// but botocore then misreads the next answer on the connection.
@@ -79,7 +81,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p, r := newPatience(w, r, time.Duration(g.config.Limits.ClientTimeout))
 	defer p.end()
 	w = p
-	err := g.admit(w, r)
+	err := admit(g.requests, func() error { return g.serve(w, r) })
 	if err != nil {
 		answer := s3Error(err)
 		s3api.WriteError(w, r, answer, r.URL.Path, id)
@@ -90,13 +92,13 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.log.Debug("request", "request", id, "method", r.Method, "path", r.URL.Path, "took", time.Since(start), "error", err)
 }
 
-// admit bounds the requests in flight: past the bound a client is asked to slow
-// down instead of being queued.
-func (g *Gateway) admit(w http.ResponseWriter, r *http.Request) error {
+// admit bounds the requests in flight by their slots: past the bound a client is asked to
+// slow down instead of being queued.
+func admit(slots chan struct{}, serve func() error) error {
 	select {
-	case g.requests <- struct{}{}:
-		defer func() { <-g.requests }()
-		return g.serve(w, r)
+	case slots <- struct{}{}:
+		defer func() { <-slots }() // a torn body ends in a panic
+		return serve()
 	default:
 		return s3api.ErrorFor("SlowDown", "")
 	}

@@ -50,14 +50,14 @@ const piece = 256 << 10
 
 // Write writes a part of the answer, in pieces that show whether it goes on.
 func (p *patience) Write(b []byte) (written int, err error) {
-	for first := true; err == nil && (first || len(b) > 0); first = false {
+	for {
 		_ = p.control.SetWriteDeadline(time.Now().Add(p.limit))
-		var n int
-		n, err = p.ResponseWriter.Write(b[:min(len(b), piece)])
+		n, err := p.ResponseWriter.Write(b[:min(len(b), piece)])
 		written += n
-		b = b[n:]
+		if b = b[n:]; err != nil || len(b) == 0 {
+			return written, err
+		}
 	}
-	return written, err
 }
 
 // Unwrap lets http.ResponseController find the connection.

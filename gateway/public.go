@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -70,17 +71,10 @@ func hostName(host string) string {
 func (h *publicHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p, r := newPatience(w, r, time.Duration(h.g.config.Limits.ClientTimeout))
 	defer p.end()
-	p.Header()["Server"] = serverHeader
 	var err error
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		select {
-		case h.slots <- struct{}{}:
-			err = h.show(p, r)
-			<-h.slots
-		default:
-			err = s3api.ErrorFor("SlowDown", "")
-		}
+		err = admit(h.slots, func() error { return h.show(p, r) })
 	case http.MethodOptions:
 		h.preflight(p)
 	default:
@@ -90,8 +84,6 @@ func (h *publicHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(p, r, err)
 	}
 }
-
-var serverHeader = []string{"Sluice"}
 
 // find answers the bucket and the key that a path stands for.
 func (h *publicHost) find(path string) (bucket, key string, ok bool) {
@@ -174,9 +166,7 @@ func (h *publicHost) describe(header http.Header, info *backends.Info, served mi
 	if own := info.Header["Cache-Control"]; len(own) > 0 {
 		header["Cache-Control"] = own
 	}
-	for name, values := range h.headers {
-		header[name] = values
-	}
+	maps.Copy(header, h.headers)
 	setServed(header, served)
 	header["X-Cache-Status"] = header["X-Cache"]
 }
@@ -184,9 +174,7 @@ func (h *publicHost) describe(header http.Header, info *backends.Info, served mi
 // preflight answers a browser that asks whether a page of another origin may read.
 func (h *publicHost) preflight(w http.ResponseWriter) {
 	header := w.Header()
-	for name, values := range h.headers {
-		header[name] = values
-	}
+	maps.Copy(header, h.headers)
 	header.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
 	header.Set("Access-Control-Allow-Headers", "Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range")
 	header.Set("Access-Control-Max-Age", "86400")

@@ -21,7 +21,7 @@ import (
 // store that holds what is there: with prefixes, delimiters, page sizes, places to
 // begin, in both versions of the API.
 func TestListingOfAnIncompletePrimary(t *testing.T) {
-	for seed := range uint64(25) {
+	for seed := range uint64(60) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		b, stores := incomplete(t)
 		there := memory.New("there")

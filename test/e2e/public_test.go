@@ -3,8 +3,12 @@ package e2e
 import (
 	"bufio"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"syscall"
 	"testing"
@@ -224,6 +228,59 @@ func TestPublicWhileStoresAreDown(t *testing.T) {
 		got := r.show(t, "GET", "files.test", "/"+key, nil)
 		if got.status != 503 || got.header.Get("Retry-After") == "" || got.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %v", key, got)
+		}
+	}
+}
+
+// TestTornReadsFreeTheirSlots: a store that goes away within a body costs that answer, and
+// not the place of the requests to come.
+func TestTornReadsFreeTheirSlots(t *testing.T) {
+	store := servers.MinIO(t)
+	target, err := url.Parse(store.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // it is signed
+		},
+		ModifyResponse: func(r *http.Response) error {
+			if r.Request.Method == http.MethodGet && strings.HasSuffix(r.Request.URL.Path, "/torn") {
+				r.Body = struct {
+					io.Reader
+					io.Closer
+				}{io.LimitReader(r.Body, 3), r.Body}
+			}
+			return nil
+		},
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	front := httptest.NewServer(proxy)
+	t.Cleanup(front.Close)
+	r := startPublic(t, func(c *config.Config) {
+		old := minioStore(t, store, "old-media")
+		old.Endpoint = front.URL
+		c.Stores["old"] = old
+		c.Buckets["media"] = config.Bucket{Old: "old"}
+		c.Limits.Requests = 1
+	})
+	for _, key := range []string{"torn", "whole"} {
+		r.must(t, 200, "", ask{method: "PUT", path: "/media/" + key, body: "0123456789"})
+	}
+	for range 3 {
+		req := r.request(t, ask{method: "GET", path: "/torn", unsigned: true})
+		req.Host = "files.test"
+		answer, err := http.DefaultClient.Do(req)
+		if err == nil {
+			_, err = io.Copy(io.Discard, answer.Body)
+			answer.Body.Close()
+		}
+		if err == nil {
+			t.Error("half an object looked like a whole one")
+		}
+		if got := r.show(t, "GET", "files.test", "/whole", nil); got.status != 200 {
+			t.Fatalf("the next request is answered %v", got)
 		}
 	}
 }

@@ -99,7 +99,7 @@ func TestTooManyRequestsAreSlowedDown(t *testing.T) {
 	c := newTraffic(r)
 	c.start(64, c.mixed)
 	process.Eventually(t, 2*time.Minute, func(context.Context) error {
-		if c.slowed.Load() < 1000 || c.ok.Load() < 300 {
+		if c.slowed.Load() < 1000 || c.ok.Load() < 1000 {
 			return fmt.Errorf("%v", c)
 		}
 		return nil
