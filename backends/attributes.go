@@ -11,9 +11,12 @@ import (
 	"strings"
 )
 
+// The groups of strangers that an ACL may name.
+//
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html
 const (
-	allUsers           = "http://acs.amazonaws.com/groups/global/AllUsers"
-	authenticatedUsers = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
+	AllUsers           = "http://acs.amazonaws.com/groups/global/AllUsers"
+	AuthenticatedUsers = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 )
 
 type aclXML struct {
@@ -97,16 +100,35 @@ func ParseACL(document []byte) (string, error) {
 	for _, g := range acl.Grants {
 		granted[g.URI+" "+g.Permission] = true
 	}
-	full := granted[allUsers+" FULL_CONTROL"]
+	full := granted[AllUsers+" FULL_CONTROL"]
 	switch {
-	case full || granted[allUsers+" WRITE"]:
+	case full || granted[AllUsers+" WRITE"]:
 		return "public-read-write", nil
-	case granted[allUsers+" READ"]:
+	case granted[AllUsers+" READ"]:
 		return "public-read", nil
-	case granted[authenticatedUsers+" READ"]:
+	case granted[AuthenticatedUsers+" READ"]:
 		return "authenticated-read", nil
 	}
 	return "private", nil
+}
+
+// ACLDocument is the document of a canned ACL, for an object of this owner.
+func ACLDocument(owner, canned string) []byte {
+	grant := func(kind, element, grantee, permission string) string {
+		return fmt.Sprintf(`<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type=%q><%s>%s</%s></Grantee>`+
+			`<Permission>%s</Permission></Grant>`, kind, element, grantee, element, permission)
+	}
+	grants := grant("CanonicalUser", "ID", owner, "FULL_CONTROL")
+	switch canned {
+	case "public-read":
+		grants += grant("Group", "URI", AllUsers, "READ")
+	case "public-read-write":
+		grants += grant("Group", "URI", AllUsers, "READ") + grant("Group", "URI", AllUsers, "WRITE")
+	case "authenticated-read":
+		grants += grant("Group", "URI", AuthenticatedUsers, "READ")
+	}
+	return fmt.Appendf(nil, `%s<AccessControlPolicy xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Owner><ID>%s</ID></Owner>`+
+		`<AccessControlList>%s</AccessControlList></AccessControlPolicy>`, xml.Header, owner, grants)
 }
 
 type taggingXML struct {

@@ -9,7 +9,6 @@ package acl
 import (
 	"cmp"
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"maps"
@@ -68,24 +67,42 @@ func kept(h http.Header) (moved http.Header, canned string) {
 
 // replacing runs a write that gives its object an ACL, so that the record of the former
 // one ends with it. At no moment, and after no crash, is the object more open than before
-// or after: until the write is done the record says "private". A write that failed leaves it
-// at that, since another may be on its way. An object that is given no ACL keeps its record.
+// or after. An object that is given no ACL keeps its record.
 func (s *Store) replacing(op, key, canned string, write func() error) error {
 	if canned == notKnown {
 		return write()
 	}
-	was, recorded, err := s.records.get(s.place(key))
-	if err != nil {
-		return s.failed(op, key, err, false)
-	}
-	if recorded && was != private && canned != was {
-		if err := s.records.set(s.place(key), private); err != nil {
-			return s.failed(op, key, err, false)
-		}
+	if _, err := s.hide(op, key, canned); err != nil {
+		return err
 	}
 	if err := write(); err != nil {
 		return err
 	}
+	return s.forget(op, key)
+}
+
+// hide makes an object's record say "private" until a write of it is done, unless the write
+// leaves it as it is. A write that failed leaves it at that, since another may be on its way.
+func (s *Store) hide(op, key, canned string) (was string, err error) {
+	if was, err = s.records.get(s.place(key)); err != nil {
+		return was, s.failed(op, key, err, false)
+	}
+	if was == notKnown || was == private || was == canned {
+		return was, nil
+	}
+	return was, s.record(op, key, private, false)
+}
+
+// record sets an object's record.
+func (s *Store) record(op, key, canned string, applied bool) error {
+	if err := s.records.set(s.place(key), canned); err != nil {
+		return s.failed(op, key, err, applied)
+	}
+	return nil
+}
+
+// forget drops the record of an object that was written or deleted.
+func (s *Store) forget(op, key string) error {
 	if err := s.records.forget(s.place(key)); err != nil {
 		return s.failed(op, key, err, true)
 	}
@@ -120,27 +137,25 @@ func (s *Store) CreateUpload(ctx context.Context, r backends.CreateUploadRequest
 // it is seen the record says "private".
 func (s *Store) CompleteUpload(ctx context.Context, r backends.CompleteRequest) (*backends.PutResult, error) {
 	const op = "CompleteMultipartUpload"
-	was, recorded, err := s.records.get(s.place(r.Key))
-	if err == nil && recorded && was != private {
-		err = s.records.set(s.place(r.Key), private)
-	}
+	was, err := s.hide(op, r.Key, notKnown)
 	if err != nil {
-		return nil, s.failed(op, r.Key, err, false)
+		return nil, err
 	}
 	result, err := s.Store.CompleteUpload(ctx, r)
-	if err != nil || !recorded {
+	if err != nil || was == notKnown {
 		return result, err
 	}
 	info, err := s.Store.Head(ctx, backends.GetRequest{Key: r.Key})
 	switch {
 	case err != nil:
+		err = s.failed(op, r.Key, err, true)
 	case info.Header.Get(metadata) != notKnown:
-		err = s.records.forget(s.place(r.Key))
+		err = s.forget(op, r.Key)
 	case was != private: // as of every write without one
-		err = s.records.set(s.place(r.Key), was)
+		err = s.record(op, r.Key, was, true)
 	}
 	if err != nil {
-		return nil, s.failed(op, r.Key, err, true)
+		return nil, err
 	}
 	return result, nil
 }
@@ -149,7 +164,7 @@ func (s *Store) CompleteUpload(ctx context.Context, r backends.CompleteRequest) 
 func (s *Store) Delete(ctx context.Context, r backends.DeleteRequest) (*backends.DeleteResult, error) {
 	result, err := s.Store.Delete(ctx, r)
 	if err == nil && r.VersionID == "" {
-		err = s.records.forget(s.place(r.Key))
+		err = s.forget("DeleteObject", r.Key)
 	}
 	return result, err
 }
@@ -162,7 +177,7 @@ func (s *Store) DeleteMany(ctx context.Context, r backends.DeleteManyRequest) ([
 	}
 	for i := range results {
 		if results[i].Err == nil && r.Objects[i].VersionID == "" {
-			results[i].Err = s.records.forget(s.place(r.Objects[i].Key))
+			results[i].Err = s.forget("DeleteObjects", r.Objects[i].Key)
 		}
 	}
 	return results, nil
@@ -199,7 +214,7 @@ func (s *Store) Copy(ctx context.Context, r backends.CopyRequest) (result *backe
 		return err
 	})
 	if err == nil && unknown { // it worked after all; the source may have been private
-		err = s.records.set(s.place(r.Key), private)
+		err = s.record("CopyObject", r.Key, private, true)
 	}
 	return result, err
 }
@@ -255,7 +270,7 @@ const tellTries = 3
 // must not leave the former one open.
 func (s *Store) telling(r backends.GetRequest, read func() (*backends.Info, error)) error {
 	for try := 1; ; try++ {
-		before, err := s.record(r)
+		before, err := s.recorded(r)
 		if err != nil {
 			return err
 		}
@@ -263,7 +278,7 @@ func (s *Store) telling(r backends.GetRequest, read func() (*backends.Info, erro
 		if err != nil {
 			return err
 		}
-		after, err := s.record(r)
+		after, err := s.recorded(r)
 		if err != nil {
 			return err
 		}
@@ -279,13 +294,13 @@ func (s *Store) telling(r backends.GetRequest, read func() (*backends.Info, erro
 	}
 }
 
-// record is what was recorded of what is read; notKnown if nothing was. Of older versions
+// recorded is what was recorded of what is read; notKnown if nothing was. Of older versions
 // nothing is.
-func (s *Store) record(r backends.GetRequest) (string, error) {
+func (s *Store) recorded(r backends.GetRequest) (string, error) {
 	if r.VersionID != "" {
 		return notKnown, nil
 	}
-	canned, _, err := s.records.get(s.place(r.Key))
+	canned, err := s.records.get(s.place(r.Key))
 	if err != nil {
 		return notKnown, s.failed("GetObject", r.Key, err, false)
 	}
@@ -304,13 +319,8 @@ func (s *Store) Subresource(ctx context.Context, r backends.SubresourceRequest) 
 	if info.ACL == backends.NoACL {
 		return s.Store.Subresource(ctx, r)
 	}
-	document, err := xml.Marshal(policyOf(info.ACL))
-	if err != nil {
-		return nil, err
-	}
 	return &backends.SubresourceResult{
-		Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/xml"}},
-		Body: append([]byte(xml.Header), document...),
+		Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/xml"}}, Body: backends.ACLDocument("owner", info.ACL),
 	}, nil
 }
 
@@ -333,8 +343,8 @@ func (s *Store) ChangeSubresource(ctx context.Context, r backends.SubresourceReq
 	if _, err := s.Store.Head(ctx, backends.GetRequest{Key: r.Key}); err != nil {
 		return nil, err
 	}
-	if err := s.records.set(s.place(r.Key), canned); err != nil {
-		return nil, s.failed(r.Op, r.Key, err, true)
+	if err := s.record(r.Op, r.Key, canned, true); err != nil {
+		return nil, err
 	}
 	return &backends.SubresourceResult{Status: http.StatusOK, Header: make(http.Header)}, nil
 }

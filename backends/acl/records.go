@@ -34,16 +34,15 @@ type place struct{ bucket, store, key string }
 
 func (p place) id() []byte { return []byte(p.store + "\x00" + p.key) }
 
-// get answers an object's canned ACL.
-func (r *Records) get(p place) (canned string, ok bool, err error) {
+// get answers an object's canned ACL, or notKnown.
+func (r *Records) get(p place) (canned string, err error) {
 	err = r.db.View(func(tx *bbolt.Tx) error {
 		if b := tx.Bucket([]byte(p.bucket)); b != nil {
-			value := b.Get(p.id())
-			canned, ok = string(value), value != nil
+			canned = string(b.Get(p.id()))
 		}
 		return nil
 	})
-	return canned, ok, err
+	return canned, err
 }
 
 func (r *Records) set(p place, canned string) error {
@@ -58,7 +57,7 @@ func (r *Records) set(p place, canned string) error {
 
 // forget drops an object's record, if it has one.
 func (r *Records) forget(p place) error {
-	if _, ok, err := r.get(p); err != nil || !ok {
+	if was, err := r.get(p); err != nil || was == notKnown {
 		return err
 	}
 	return r.db.Batch(func(tx *bbolt.Tx) error {

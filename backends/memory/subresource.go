@@ -3,7 +3,6 @@ package memory
 import (
 	"context"
 	"encoding/xml"
-	"fmt"
 	"net/http"
 
 	"sluice/backends"
@@ -125,33 +124,13 @@ func (c call) givenACL(r backends.SubresourceRequest) (string, error) {
 	return string(r.Body), nil // it comes back as it was given
 }
 
-const (
-	allUsers           = "http://acs.amazonaws.com/groups/global/AllUsers"
-	authenticatedUsers = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
-)
-
 // cannedDocument is the ACL of a canned name.
 func (c call) cannedDocument(canned string) (string, error) {
-	grants := grant("CanonicalUser", "ID", owner().ID, "FULL_CONTROL")
 	switch canned {
-	case "private", "bucket-owner-read", "bucket-owner-full-control": // one owner has all
-	case "public-read":
-		grants += grant("Group", "URI", allUsers, "READ")
-	case "public-read-write":
-		grants += grant("Group", "URI", allUsers, "READ") + grant("Group", "URI", allUsers, "WRITE")
-	case "authenticated-read":
-		grants += grant("Group", "URI", authenticatedUsers, "READ")
-	default:
-		return "", c.refuse("InvalidArgument", backends.Detail{Name: "ArgumentName", Value: "x-amz-acl"})
+	case "private", "public-read", "public-read-write", "authenticated-read", "bucket-owner-read", "bucket-owner-full-control":
+		return string(backends.ACLDocument(owner().ID, canned)), nil
 	}
-	return xml.Header + fmt.Sprintf(
-		`<AccessControlPolicy xmlns=%q><Owner><ID>%s</ID></Owner><AccessControlList>%s</AccessControlList></AccessControlPolicy>`,
-		namespace, owner().ID, grants), nil
-}
-
-func grant(kind, element, grantee, permission string) string {
-	return fmt.Sprintf(`<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type=%q><%s>%s</%s></Grantee><Permission>%s</Permission></Grant>`,
-		kind, element, grantee, element, permission)
+	return "", c.refuse("InvalidArgument", backends.Detail{Name: "ArgumentName", Value: "x-amz-acl"})
 }
 
 // Select is not supported.

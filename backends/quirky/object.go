@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-)
 
-const groups = "http://acs.amazonaws.com/groups/global/"
+	"sluice/backends"
+)
 
 // newObject makes an object of a request's header and a body.
 func newObject(h http.Header, body []byte) *object {
@@ -153,11 +153,11 @@ func (s *Server) acl(w http.ResponseWriter, r *http.Request, key string) *refusa
 		o.acl = r.Header.Get("X-Amz-Acl")
 		return nil
 	}
-	grant := ""
-	if o.acl == "public-read" && !s.quirks.ForgetACLs {
-		grant = "<Grant><Grantee><URI>" + groups + "AllUsers</URI></Grantee><Permission>READ</Permission></Grant>"
+	canned := o.acl
+	if s.quirks.ForgetACLs {
+		canned = "private"
 	}
-	return document(w, "<AccessControlPolicy><AccessControlList>%s</AccessControlList></AccessControlPolicy>", grant)
+	return document(w, "%s", backends.ACLDocument("owner", canned))
 }
 
 type taggingXML struct {

@@ -66,12 +66,7 @@ func (c *Config) check() error {
 			bad(path, "access_key_id and secret_access_key are required")
 		}
 		for _, b := range k.Buckets {
-			if _, any := c.Buckets[Wildcard]; any {
-				continue
-			}
-			if _, ok := c.Buckets[b]; !ok {
-				bad(path+".buckets", "there is no bucket %q under buckets", b)
-			}
+			c.checkBucket(path+".buckets", b, bad)
 		}
 	}
 	for name, h := range c.Hosts {
@@ -131,20 +126,22 @@ func (c *Config) checkHost(path string, h Host, bad func(path, format string, ar
 	if (len(h.Paths) == 0) == (h.Bucket == "") {
 		bad(path, "name the bucket it shows, or paths with a bucket each")
 	}
-	exists := func(path, bucket string) {
-		_, named := c.Buckets[bucket]
-		if _, any := c.Buckets[Wildcard]; bucket == Wildcard || !named && !any {
-			bad(path, "there is no bucket %q under buckets", bucket)
-		}
-	}
 	if h.Bucket != "" {
-		exists(path+".bucket", h.Bucket)
+		c.checkBucket(path+".bucket", h.Bucket, bad)
 	}
 	for prefix, bucket := range h.Paths {
 		if !strings.HasPrefix(prefix, "/") || !strings.HasSuffix(prefix, "/") {
 			bad(path+".paths", "%q does not begin and end with \"/\"", prefix)
 		}
-		exists(path+".paths."+prefix, bucket)
+		c.checkBucket(path+".paths."+prefix, bucket, bad)
+	}
+}
+
+// checkBucket: a bucket that another setting names must be there.
+func (c *Config) checkBucket(path, bucket string, bad func(path, format string, args ...any)) {
+	_, named := c.Buckets[bucket]
+	if _, any := c.Buckets[Wildcard]; bucket == Wildcard || !named && !any {
+		bad(path, "there is no bucket %q under buckets", bucket)
 	}
 }
 

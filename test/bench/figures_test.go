@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -155,16 +154,8 @@ func compareWrk(b *testing.B, name, ours, theirs string) {
 	var rates [2]float64
 	for range rounds {
 		for i, url := range []string{ours, theirs} {
-			out, err := exec.Command("wrk", "-t2", "-c32", fmt.Sprintf("-d%ds", int(length.Seconds())), url).CombinedOutput()
-			m := requests.FindSubmatch(out)
-			if err != nil || m == nil || strings.Contains(string(out), "Non-2xx") {
-				b.Fatalf("wrk: %v\n%s", err, out)
-			}
-			r, err := strconv.ParseFloat(string(m[1]), 64)
-			if err != nil {
-				b.Fatal(err)
-			}
-			rates[i] += r / rounds
+			rate, _ := wrk(b, url)
+			rates[i] += rate / rounds
 		}
 	}
 	report(b, name, "nginx proxy_cache", rates)
