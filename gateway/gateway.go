@@ -56,6 +56,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	rooms.Go(func() { g.repairer.Run(ctx) })
 	rooms.Go(func() { g.buckets.run(ctx) })
 	rooms.Go(func() { g.throttle.Run(ctx) })
+	rooms.Go(func() { g.cache.Run(ctx) })
 	rooms.Wait()
 	return g.Close()
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -43,21 +45,19 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	if err != nil {
 		return nil, errors.Join(err, records.Close())
 	}
-	memory := cache.New(cache.Options{
-		MaxBytes: int64(c.Cache.Memory), MaxObject: int64(c.Cache.MaxObjectSize), TTL: time.Duration(c.Cache.TTL),
-	})
+	objects := newCache(c)
 	slow, err := throttle.New(c.Migration.Backfill.Limits())
 	if err != nil {
 		return nil, errors.Join(err, records.Close(), acls.Close())
 	}
 	m := c.Migration.Mirror
 	g := &Gateway{
-		log: log, throttle: slow, cache: memory, config: c, state: state, acls: acls,
+		log: log, throttle: slow, cache: objects, config: c, state: state, acls: acls,
 		requests: make(chan struct{}, c.Limits.Requests), forms: make(chan struct{}, formSlots), cors: newCORSAnswers(),
 		buckets: bucketSet{open: make(map[string]*openBucket)},
 		journal: journal.New(records, journal.Options{
 			Limit: m.MaxPending, Quarantine: time.Duration(m.Quarantine),
-			Changed: func(k journal.Key) { memory.Remove(cache.Key(k)) },
+			Changed: func(k journal.Key) { objects.Remove(cache.Key(k)) },
 		}),
 	}
 	g.identify()
@@ -69,6 +69,16 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 		Workers: repairWorkers, Timeout: time.Hour,
 	}
 	return g, nil
+}
+
+// newCache is the cache of a configuration.
+func newCache(c config.Config) *cache.Cache {
+	return cache.New(cache.Options{
+		MaxBytes: int64(c.Cache.Memory), MaxObject: int64(c.Cache.MaxObjectSize),
+		TTL: time.Duration(c.Cache.TTL), Stale: time.Duration(c.Cache.Stale), Absent: time.Duration(c.Cache.NegativeTTL),
+		Dir: cmp.Or(c.Cache.Directory, filepath.Join(c.StateDir, "cache")), MaxDisk: int64(c.Cache.Disk),
+		SpoolDir: c.StateDir, MaxSpool: int64(c.Cache.Spool),
+	})
 }
 
 const (

@@ -1,58 +1,135 @@
-// Package cache keeps whole small objects in memory, bounded by bytes.
+// Package cache keeps objects in memory and, if it is given a directory, on disk, each
+// bounded by bytes: small ones whole, of large ones the blocks that were asked for.
 //
-// It is told, not asked, what is true: the caller removes a key when a mutation
-// of it begins and ends, and a fill lands only if the caller's check, made under
-// the same lock as the removal, says that nothing happened since the fill's read
-// began. A former state can therefore never come back after a removal.
+// It is told, not asked, what is true: the caller removes a key when a mutation of it
+// begins and ends, and a fill lands only if the caller's check, made under the same lock
+// as the removal, says that nothing happened since the fill's read began. A former state
+// can therefore never come back after a removal.
 package cache
 
 import (
+	"context"
 	"hash/maphash"
+	"maps"
+	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/sync/semaphore"
 
 	"sluice/backends"
 )
 
 const shardCount = 8
 
-// Entry is a cached object. Info and Body are shared by all readers: read-only.
-type Entry struct {
-	Info   backends.Info // without checksums
-	Sums   http.Header   // the checksums of the whole body, for who asks for them
-	Body   []byte
-	Stored time.Time
-}
+// BlockSize is the piece in which a large object is kept.
+const BlockSize = 1 << 20
 
 // Key names a cached object.
 type Key struct{ Bucket, Name string }
 
+// Entry is what is known of an object. It is shared by all readers: read-only.
+type Entry struct {
+	Info   backends.Info // without checksums
+	Sums   http.Header   // the checksums of the whole body; nil: not known
+	Absent bool          // there is no such object
+
+	// Memo is what a reader made of the entry and wants to find again.
+	Memo atomic.Pointer[any]
+
+	id       uint64       // that its blocks on disk carry
+	checked  atomic.Int64 // when it was last seen to be true, in nanoseconds
+	doubtful atomic.Bool  // it was on disk when the machine went down: see disk
+	asking   atomic.Bool  // a reader is asking a store whether it is still true
+	blocks   atomic.Int64 // bytes of its blocks in memory
+}
+
+// newEntry is an entry of what a store has just said; with whole it has told all checksums.
+func newEntry(info backends.Info, whole bool) *Entry {
+	e := &Entry{Info: info, id: rand.Uint64()}
+	e.Info.Length, e.Info.ContentRange = info.Size, ""
+	if e.Info.Header = WithoutChecksums(info.Header); whole {
+		e.Sums = make(http.Header)
+		for name, values := range info.Header {
+			if isChecksum(name) {
+				e.Sums[name] = values
+			}
+		}
+	}
+	e.checked.Store(time.Now().UnixNano())
+	return e
+}
+
+func isChecksum(name string) bool { return strings.HasPrefix(name, "X-Amz-Checksum-") }
+
+// WithoutChecksums drops what is true of the whole body alone, and told only to who asks.
+func WithoutChecksums(h http.Header) http.Header {
+	h = maps.Clone(h)
+	maps.DeleteFunc(h, func(name string, _ []string) bool { return isChecksum(name) })
+	return h
+}
+
+// Age is how long ago the entry was seen to be true.
+func (e *Entry) Age() time.Duration {
+	return time.Duration(time.Now().UnixNano() - e.checked.Load())
+}
+
+// Same tells whether two answers are about one state of an object's content.
+func Same(a, b *backends.Info) bool {
+	return a.ETag == b.ETag && a.Size == b.Size && a.LastModified.Equal(b.LastModified)
+}
+
 // Cache is an LRU cache of objects. A nil *Cache holds nothing.
 type Cache struct {
-	seed      maphash.Seed
-	maxObject int64
-	ttl       time.Duration
-	shards    [shardCount]shard
+	o      Options
+	seed   maphash.Seed
+	shards [shardCount]shard
+	disk   *disk // nil: memory alone
+	epoch  atomic.Uint64
 
-	hits, misses, rejected, evicted atomic.Int64
+	fetches fetches
+	counts
+}
+
+// item is what a shard holds: an entry, with its body where that is small, or a block.
+type item struct {
+	Key
+	block int64 // or entire
+}
+
+const entire = -1
+
+// held is an item's content. A block is only good with the very entry it was read for.
+type held struct {
+	entry  *Entry
+	data   []byte // nil of an entry without a body
+	weight int64
 }
 
 type shard struct {
 	mu       sync.Mutex
-	lru      *simplelru.LRU[Key, *Entry]
+	lru      *simplelru.LRU[item, held]
 	bytes    int64
 	maxBytes int64
 }
 
 // Options bound a cache.
 type Options struct {
-	MaxBytes  int64         // of bodies and headers together
-	MaxObject int64         // a larger body is not cached
-	TTL       time.Duration // an older entry is not served
+	MaxBytes  int64         // in memory, of bodies and headers together
+	MaxObject int64         // a larger body is kept by the blocks that ranges ask for
+	TTL       time.Duration // an older entry is asked for again; 0: never
+	Stale     time.Duration // after that it is served only where no store answers
+	Absent    time.Duration // how long it is remembered that an object is not there
+
+	Dir     string // of the tier on disk; "": none
+	MaxDisk int64  // bytes of its files
+
+	SpoolDir string // where answers are held that several read and memory has no room for
+	MaxSpool int64  // bytes of them
 }
 
 // New makes a cache, or nil if o leaves no room for one.
@@ -60,121 +137,284 @@ func New(o Options) *Cache {
 	if o.MaxBytes <= 0 {
 		return nil
 	}
-	c := &Cache{seed: maphash.MakeSeed(), ttl: o.TTL}
+	c := &Cache{o: o, seed: maphash.MakeSeed()}
+	c.fetches.under, c.fetches.spoolDir = make(map[Ask]*fetch), o.SpoolDir
+	c.fetches.memory, c.fetches.spool = semaphore.NewWeighted(o.MaxBytes/4), semaphore.NewWeighted(o.MaxSpool)
 	perShard := o.MaxBytes / shardCount
-	c.maxObject = min(o.MaxObject, perShard)
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.maxBytes = perShard
-		// The count is no bound: an entry's own weight reaches maxBytes first.
-		s.lru, _ = simplelru.NewLRU(int(perShard/minWeight)+1, func(k Key, e *Entry) {
-			s.bytes -= weight(k, e)
+		// The count is no bound: an item's own weight reaches maxBytes first.
+		s.lru, _ = simplelru.NewLRU(int(perShard/minWeight)+1, func(i item, h held) {
+			if s.bytes -= h.weight; i.block != entire {
+				h.entry.blocks.Add(-h.weight)
+			}
 		})
+	}
+	if o.Dir != "" && o.MaxDisk > 0 {
+		c.disk = newDisk(o.Dir, o.MaxDisk)
 	}
 	return c
 }
 
-// minWeight is what the smallest entry costs: the structs, the headers' map and
-// the list's element.
+// Run looks after the tier on disk until ctx is done, and waits for the stores to answer
+// what nobody waits for any more.
+func (c *Cache) Run(ctx context.Context) {
+	if c == nil {
+		return
+	}
+	if c.disk != nil {
+		c.disk.run(ctx)
+	}
+	<-ctx.Done()
+	c.fetches.wg.Wait()
+}
+
+// minWeight is what the smallest item costs: the structs, the headers' map and the list's
+// element.
 const minWeight = 512
 
-func weight(k Key, e *Entry) int64 {
-	n := int64(minWeight + len(k.Bucket) + len(k.Name) + len(e.Body))
-	for name, values := range e.Info.Header {
-		n += int64(len(name) + 48)
-		for _, v := range values {
-			n += int64(len(v))
+func weight(k Key, e *Entry, data []byte) int64 {
+	n := int64(minWeight + len(k.Bucket) + len(k.Name) + len(data))
+	for _, h := range []http.Header{e.Info.Header, e.Sums} {
+		for name, values := range h {
+			n += int64(len(name) + 48)
+			for _, v := range values {
+				n += int64(len(v))
+			}
 		}
 	}
 	return n
 }
 
-func (c *Cache) shard(k Key) *shard {
-	return &c.shards[maphash.Comparable(c.seed, k)%shardCount]
+func (c *Cache) shard(i item) *shard {
+	return &c.shards[maphash.Comparable(c.seed, i)%shardCount]
 }
 
-// Fits tells whether an object of size bytes may be added.
-func (c *Cache) Fits(size int64) bool { return c != nil && size <= c.maxObject }
-
-// Get answers the object, if it is there and not older than the TTL.
-func (c *Cache) Get(k Key) (*Entry, bool) {
+// Epoch moves with every Purge. A fill that began in another must not land.
+func (c *Cache) Epoch() uint64 {
 	if c == nil {
-		return nil, false
+		return 0
 	}
-	s := c.shard(k)
-	s.mu.Lock()
-	e, ok := s.lru.Get(k)
-	if ok && c.ttl > 0 && time.Since(e.Stored) > c.ttl {
-		s.lru.Remove(k)
-		ok = false
-	}
-	s.mu.Unlock()
-	if !ok {
-		c.misses.Add(1)
-		return nil, false
-	}
-	c.hits.Add(1)
-	return e, true
+	return c.epoch.Load()
 }
 
-// Add puts an object in if still, called under the lock that Remove takes,
-// answers true.
-func (c *Cache) Add(k Key, e *Entry, still func() bool) bool {
-	w := weight(k, e)
-	if !c.Fits(w) {
+// Whole tells whether an object of size bytes is kept by a read of the whole.
+func (c *Cache) Whole(size int64) bool { return c != nil && size <= c.o.MaxObject }
+
+// Get answers an object's entry, and its body if that is kept in one piece. What is on disk
+// comes back to memory if still answers true, as in Add.
+func (c *Cache) Get(k Key, still func() bool) (e *Entry, body []byte) {
+	if c == nil {
+		return nil, nil
+	}
+	h, ok := c.get(item{k, entire})
+	if !ok && c.disk != nil {
+		if h, ok = c.disk.get(item{k, entire}); ok {
+			c.put(item{k, entire}, h, still)
+		}
+	}
+	if ok && c.o.TTL > 0 && h.entry.Age() > c.o.TTL+c.o.Stale || ok && h.entry.Absent && h.entry.Age() > c.o.Absent {
+		ok = false // it goes as the least recently used
+	}
+	if !ok {
+		return nil, nil
+	}
+	return h.entry, h.data
+}
+
+// Held is Get of what is in memory, fresh, and whole.
+func (c *Cache) Held(k Key) (e *Entry, body []byte) {
+	if c == nil {
+		return nil, nil
+	}
+	h, ok := c.get(item{k, entire})
+	if !ok || h.entry.Absent || c.State(h.entry) != Fresh {
+		return nil, nil
+	}
+	return h.entry, h.data
+}
+
+// State is what an entry is good for.
+type State int
+
+// The states.
+const (
+	Fresh    State = iota // it is served
+	Stale                 // it is asked for again, and served where no store answers
+	Doubtful              // it is asked for again, and not served before
+)
+
+// State tells what an entry is good for now.
+func (c *Cache) State(e *Entry) State {
+	switch {
+	case e.doubtful.Load():
+		return Doubtful
+	case c.o.TTL > 0 && e.Age() > c.o.TTL:
+		return Stale
+	}
+	return Fresh
+}
+
+// Aging tells whether a stale entry may be served while it is asked for again: for as long
+// as it was fresh.
+func (c *Cache) Aging(e *Entry) bool { return c.State(e) == Stale && e.Age() < 2*c.o.TTL }
+
+// Ask tells whether a reader may ask a store for the entry again: one does at a time, and
+// says with Asked that it has its answer.
+func (e *Entry) Ask() bool { return e.asking.CompareAndSwap(false, true) }
+
+// Asked ends what Ask began.
+func (e *Entry) Asked() { e.asking.Store(false) }
+
+// Missing answers from which offset on, between from and to, blocks are missing; to if none
+// is.
+func (c *Cache) Missing(k Key, e *Entry, from, to int64) int64 {
+	for at := from; at < to; at = (at/BlockSize + 1) * BlockSize {
+		i := item{k, at / BlockSize}
+		s := c.shard(i)
+		s.mu.Lock()
+		h, ok := s.lru.Peek(i)
+		s.mu.Unlock()
+		if !(ok && h.entry == e) && !(c.disk != nil && c.disk.has(i, e.id)) {
+			return at
+		}
+	}
+	return to
+}
+
+// Block answers a block of an entry's object, if it is kept.
+func (c *Cache) Block(k Key, e *Entry, block int64, still func() bool) ([]byte, bool) {
+	i := item{k, block}
+	if h, ok := c.get(i); ok && h.entry == e {
+		return h.data, true
+	}
+	if c.disk == nil {
+		return nil, false
+	}
+	h, ok := c.disk.get(i)
+	if !ok || h.entry.id != e.id {
+		return nil, false
+	}
+	h.entry = e
+	c.put(i, h, still)
+	return h.data, true
+}
+
+func (c *Cache) get(i item) (held, bool) {
+	s := c.shard(i)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lru.Get(i)
+}
+
+// Add puts an entry in, with the whole body of a small object or without one, if still,
+// called under the lock that Remove takes, answers true.
+func (c *Cache) Add(k Key, e *Entry, body []byte, still func() bool) bool {
+	h := held{e, body, weight(k, e, body)}
+	if !c.put(item{k, entire}, h, still) {
 		return false
 	}
-	e.Stored = time.Now()
-	s := c.shard(k)
+	if c.disk != nil && body != nil {
+		c.disk.add(item{k, entire}, h, still)
+	}
+	return true
+}
+
+// AddBlock puts in a block of an entry's object, as Add does. One object gets a quarter of
+// the memory at most.
+func (c *Cache) AddBlock(k Key, e *Entry, block int64, data []byte, still func() bool) {
+	h := held{e, data, weight(k, e, data)}
+	if e.blocks.Load()+h.weight <= c.o.MaxBytes/4 {
+		c.put(item{k, block}, h, still)
+	}
+	if c.disk != nil {
+		c.disk.addEntry(k, e, still)
+		c.disk.add(item{k, block}, h, still)
+	}
+}
+
+func (c *Cache) put(i item, h held, still func() bool) bool {
+	s := c.shard(i)
+	if h.weight > s.maxBytes {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !still() {
 		c.rejected.Add(1)
 		return false
 	}
-	s.lru.Remove(k)
-	for s.bytes+w > s.maxBytes {
+	s.lru.Remove(i)
+	for s.bytes+h.weight > s.maxBytes {
 		s.lru.RemoveOldest()
 		c.evicted.Add(1)
 	}
-	s.bytes += w
-	s.lru.Add(k, e)
+	if s.bytes += h.weight; i.block != entire {
+		h.entry.blocks.Add(h.weight)
+	}
+	s.lru.Add(i, h)
 	return true
 }
 
-// Remove drops a key.
+// AddAbsent remembers for a while that there is no such object, as Add does.
+func (c *Cache) AddAbsent(k Key, still func() bool) {
+	if c != nil && c.o.Absent > 0 {
+		e := newEntry(backends.Info{Key: k.Name}, false)
+		e.Absent = true
+		c.put(item{k, entire}, held{e, nil, weight(k, e, nil)}, still)
+	}
+}
+
+// Confirm says that a store has just answered for what an entry says.
+func (c *Cache) Confirm(k Key, e *Entry, body []byte, still func() bool) {
+	if !still() {
+		return
+	}
+	e.checked.Store(time.Now().UnixNano())
+	if e.doubtful.Swap(false); c.disk != nil {
+		c.disk.add(item{k, entire}, held{e, body, weight(k, e, body)}, still)
+	}
+}
+
+// Remove drops a key. Its blocks are not found without their entry, and go as the least
+// recently used.
 func (c *Cache) Remove(k Key) {
 	if c == nil {
 		return
 	}
-	s := c.shard(k)
+	i := item{k, entire}
+	s := c.shard(i)
 	s.mu.Lock()
-	s.lru.Remove(k)
+	s.lru.Remove(i)
 	s.mu.Unlock()
+	if c.disk != nil {
+		c.disk.remove(i)
+	}
 }
 
-// Stats are counts since the start, and what is held now.
-type Stats struct {
-	Hits, Misses, Rejected, Evicted int64
-	Objects                         int
-	Bytes                           int64
-}
-
-// Stats counts.
-func (c *Cache) Stats() Stats {
+// Purge drops the keys of a bucket that begin with prefix, and answers how many there were;
+// reads under way do not put them in again.
+func (c *Cache) Purge(bucket, prefix string) (purged int) {
 	if c == nil {
-		return Stats{}
+		return 0
 	}
-	st := Stats{
-		Hits: c.hits.Load(), Misses: c.misses.Load(),
-		Rejected: c.rejected.Load(), Evicted: c.evicted.Load(),
-	}
-	for i := range c.shards {
-		s := &c.shards[i]
+	c.epoch.Add(1)
+	match := func(i item) bool { return i.Bucket == bucket && strings.HasPrefix(i.Name, prefix) }
+	gone := make(map[Key]bool)
+	for n := range c.shards {
+		s := &c.shards[n]
 		s.mu.Lock()
-		st.Objects += s.lru.Len()
-		st.Bytes += s.bytes
+		for _, i := range s.lru.Keys() {
+			if match(i) {
+				s.lru.Remove(i)
+				gone[i.Key] = true
+			}
+		}
 		s.mu.Unlock()
 	}
-	return st
+	if c.disk != nil {
+		c.disk.purge(match, gone)
+	}
+	return len(gone)
 }

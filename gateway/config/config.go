@@ -129,11 +129,23 @@ type Credential struct {
 	ReadOnly bool     `yaml:"read_only"`
 }
 
-// Cache bounds the memory cache.
+// Cache bounds what is kept of objects, and for how long it is believed.
 type Cache struct {
-	Memory        Size     `yaml:"memory"`
-	MaxObjectSize Size     `yaml:"max_object_size"`
-	TTL           Duration `yaml:"ttl"`
+	Memory Size `yaml:"memory"` // 0: no cache at all
+	Disk   Size `yaml:"disk"`   // 0: memory alone
+	// Directory is where Disk is; default "cache" in the state directory.
+	Directory string `yaml:"directory"`
+	// Spool bounds, on disk, the answers that several read at once and memory has no
+	// room for. They have no names, and are gone with their last reader.
+	Spool Size `yaml:"spool"`
+	// MaxObjectSize: of a larger object only what ranges ask for is kept.
+	MaxObjectSize Size `yaml:"max_object_size"`
+	// TTL is how long an object is served before the stores are asked again; Stale, how
+	// long after that while no store answers.
+	TTL   Duration `yaml:"ttl"`
+	Stale Duration `yaml:"stale"`
+	// NegativeTTL is how long public hosts believe that an object is not there.
+	NegativeTTL Duration `yaml:"negative_ttl"`
 }
 
 // Migration holds the settings of mirroring and backfill.
@@ -223,7 +235,10 @@ func Default() Config {
 		Listen:   Listen{HTTP: ":80"},
 		TLS:      TLS{Mode: "off"},
 		Version2: true,
-		Cache:    Cache{Memory: 256 << 20, MaxObjectSize: 8 << 20, TTL: Duration(time.Hour)},
+		Cache: Cache{
+			Memory: 256 << 20, Spool: 1 << 30, MaxObjectSize: 8 << 20,
+			TTL: Duration(time.Hour), Stale: Duration(24 * time.Hour), NegativeTTL: Duration(10 * time.Second),
+		},
 		Migration: Migration{
 			Hold: Duration(2 * time.Second),
 			Mirror: Mirror{

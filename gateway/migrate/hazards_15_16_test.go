@@ -249,8 +249,8 @@ func (s *tornOnce) Get(ctx context.Context, r backends.GetRequest) (*backends.Ob
 // stays. (The public host is not there yet.)
 func TestHazard16FormerStateStillServed(t *testing.T) {
 	cached := func(r *rig) bool {
-		_, ok := r.cache.Get(cache.Key{Bucket: "b", Name: "k"})
-		return ok
+		e, _ := r.cache.Held(cache.Key{Bucket: "b", Name: "k"})
+		return e != nil
 	}
 	for name, run := range map[string]func(r *rig) error{
 		"deleted": func(r *rig) error { return r.delete("k") },

@@ -1,14 +1,11 @@
 package mirror
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
-	"strings"
 	"time"
 
 	"sluice/backends"
@@ -19,8 +16,13 @@ import (
 // Served says where an answer came from, for headers and logs.
 type Served struct {
 	Cache bool          // from the cache
-	Age   time.Duration // of the cached entry
-	Store string        // the store that answered, when Cache is false
+	Age   time.Duration // since a store last said so
+	Stale bool          // it is older than it should be: no store answers, or one is being asked
+
+	Store     string // the store that answered, when Cache is false
+	Collapsed bool   // to another reader, who had asked for the same
+	Kept      bool   // the cache takes it
+	Partial   bool   // the cache had the beginning
 }
 
 // Get opens an object. What it answers was true at some moment of the call (R6):
@@ -53,26 +55,23 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, w want) (*back
 	v := b.view()
 	st := b.stamp(r.Key)
 	plain := r.VersionID == "" && r.PartNumber == 0 && plainHeader(r.Header)
-	if st.Clean && plain {
-		if e, ok := b.cache.Get(b.cacheKey(r.Key)); ok && !(w.acl && e.Info.ACL == "") && st.Still() && b.current(v) {
-			o, err := cached(e, r)
-			return o, Served{Cache: true, Age: time.Since(e.Stored)}, err
-		}
+	if b.cache != nil && st.Clean && plain && (r.Range == "" || r.Header == nil) {
+		return b.readCached(ctx, v, st, r, w)
 	}
 	unasked := plain && !w.head && r.Range == "" && r.Header == nil
 	if unasked {
-		r.Header = withSums() // the cache, and a copy made of the read, want them
+		r.Header = withSums() // a copy made of the read wants them
 	}
-	o, served, err := b.readStores(ctx, v, st, r, w, plain)
+	o, served, err := b.readStores(ctx, v, st, r, w)
 	if unasked && err == nil {
-		o.Info = withoutChecksums(o.Info)
+		o.Header = cache.WithoutChecksums(o.Header)
 	}
 	return o, served, err
 }
 
 // readStores asks new first where it may answer for the primary, then the primary.
 func (b *Bucket) readStores(
-	ctx context.Context, v view, st journal.Stamp, r backends.GetRequest, w want, plain bool,
+	ctx context.Context, v view, st journal.Stamp, r backends.GetRequest, w want,
 ) (*backends.Object, Served, error) {
 	new := notAsked
 	if v.phase.Name == Mirroring && b.secondaryMayAnswer(v, st, r) && !b.o.ReadPrimary {
@@ -80,7 +79,7 @@ func (b *Bucket) readStores(
 		if st.Still() && b.current(v) {
 			switch {
 			case err == nil:
-				return b.filling(o, v, st, r, w, plain), Served{Store: v.secondary.Name()}, nil
+				return o, Served{Store: v.secondary.Name()}, nil
 			case errors.Is(err, backends.ErrInvalidRange), errors.Is(err, backends.ErrPrecondition):
 				return nil, Served{Store: v.secondary.Name()}, err
 			}
@@ -92,7 +91,7 @@ func (b *Bucket) readStores(
 			o.Body.Close()
 		}
 	}
-	return b.readPrimary(ctx, r, w, plain, new)
+	return b.readPrimary(ctx, r, w, new)
 }
 
 // plainHeader: checksums are the only thing a header may ask for that the cache has.
@@ -111,7 +110,7 @@ const (
 
 // readPrimary asks the store that is right by definition, and old where that is right
 // (R8).
-func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, w want, plain bool, new newHas) (*backends.Object, Served, error) {
+func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, w want, new newHas) (*backends.Object, Served, error) {
 	o, by, err := ofKey(b, r.Key, func(s *Store) (*backends.Object, error) { return s.open(ctx, r, w) },
 		func(o *backends.Object) { o.Body.Close() })
 	served := Served{Store: by.store.Name()}
@@ -129,13 +128,13 @@ func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, w want,
 		case new == unavailable:
 			b.copies.add(r.Key) // looked for when new is back
 		}
-		return b.filling(o, by.v, by.st, r, w, plain), served, nil
+		return o, served, nil
 	case errors.Is(err, backends.ErrUnavailable) && !by.old && b.secondaryMayStandIn(by.v, by.st, r):
 		// The primary is down; a clean key's secondary holds the same, if
 		// it holds anything. Its 404 proves nothing.
 		if o, err2 := b.ask(ctx, by.v, r, w); err2 == nil {
 			if by.st.Still() && b.current(by.v) {
-				return b.filling(o, by.v, by.st, r, w, plain), Served{Store: by.v.secondary.Name()}, nil
+				return o, Served{Store: by.v.secondary.Name()}, nil
 			}
 			o.Body.Close()
 		}
@@ -263,92 +262,6 @@ func (s *Store) open(ctx context.Context, r backends.GetRequest, w want) (*backe
 	}
 	restoreOrigin(&o.Info)
 	return o, nil
-}
-
-// cached answers from the cache, the range too if one is asked for.
-func cached(e *cache.Entry, r backends.GetRequest) (*backends.Object, error) {
-	o := &backends.Object{Info: e.Info}
-	o.Length = int64(len(e.Body))
-	if len(e.Sums) > 0 && r.Range == "" && r.Header.Get(checksumMode) != "" {
-		o.Header = maps.Clone(o.Header)
-		maps.Copy(o.Header, e.Sums)
-	}
-	body := e.Body
-	if r.Range != "" {
-		start, length, ok, err := backends.ParseRange(r.Range, o.Size)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			body, o.Length = body[start:start+length], length
-			o.ContentRange = fmt.Sprintf("bytes %d-%d/%d", start, start+length-1, o.Size)
-		}
-	}
-	o.Body = cachedBody{bytes.NewReader(body)}
-	return o, nil
-}
-
-// cachedBody keeps io.WriterTo, so that a cached body is written in one piece.
-type cachedBody struct{ *bytes.Reader }
-
-func (cachedBody) Close() error { return nil }
-
-// filling makes the read put what it reads into the cache, if it reads a whole
-// small object and the key is clean.
-func (b *Bucket) filling(o *backends.Object, v view, st journal.Stamp, r backends.GetRequest, w want, plain bool) *backends.Object {
-	if w.head || !plain || !st.Clean || r.Range != "" || !b.cache.Fits(o.Size) || o.Length != o.Size {
-		return o
-	}
-	entry := &cache.Entry{Info: withoutChecksums(o.Info), Sums: checksumsOf(o.Header)}
-	o.Body = &fill{
-		ReadCloser: o.Body, buf: make([]byte, 0, o.Size), size: o.Size,
-		done: func(body []byte) {
-			entry.Body = body
-			b.cache.Add(b.cacheKey(r.Key), entry, func() bool { return st.Still() && b.current(v) })
-		},
-	}
-	return o
-}
-
-// checksumsOf picks the checksums out of a header.
-func checksumsOf(h http.Header) http.Header {
-	sums := maps.Clone(h)
-	maps.DeleteFunc(sums, func(name string, _ []string) bool { return !strings.HasPrefix(name, checksumPrefix) })
-	return sums
-}
-
-// withoutChecksums drops what is true of the whole body alone, and told only to who
-// asks.
-func withoutChecksums(info backends.Info) backends.Info {
-	info.Header = maps.Clone(info.Header)
-	maps.DeleteFunc(info.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, checksumPrefix) })
-	return info
-}
-
-// fill collects a body as it is read and hands it over once, whole.
-type fill struct {
-	io.ReadCloser
-	buf  []byte
-	size int64
-	done func([]byte)
-}
-
-func (f *fill) Read(p []byte) (int, error) {
-	n, err := f.ReadCloser.Read(p)
-	if f.done == nil {
-		return n, err
-	}
-	f.buf = append(f.buf, p[:n]...)
-	switch {
-	case err != nil && !errors.Is(err, io.EOF) || int64(len(f.buf)) > f.size:
-		f.done = nil
-	case errors.Is(err, io.EOF):
-		if int64(len(f.buf)) == f.size {
-			f.done(f.buf)
-		}
-		f.done = nil
-	}
-	return n, err
 }
 
 func notFound(key string) error {

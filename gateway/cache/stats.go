@@ -1,0 +1,66 @@
+package cache
+
+import "sync/atomic"
+
+// counts are since the start.
+type counts struct {
+	hits, misses, collapsed, saved atomic.Int64
+	rejected, evicted              atomic.Int64
+}
+
+// Hit counts a read that was answered with n bytes from here.
+func (c *Cache) Hit(n int64) {
+	if c != nil {
+		c.hits.Add(1)
+		c.saved.Add(n)
+	}
+}
+
+// Miss counts a read that asked the stores; collapsed, that it shared another's answer.
+func (c *Cache) Miss(collapsed bool) {
+	if c == nil {
+		return
+	}
+	if c.misses.Add(1); collapsed {
+		c.collapsed.Add(1)
+	}
+}
+
+// Stats are counts since the start, and what is held now.
+type Stats struct {
+	Hits, Misses int64
+	Collapsed    int64 // of the misses, those that shared another's read
+	Saved        int64 // bytes that the stores did not have to send
+	Rejected     int64 // fills that something overtook
+	Evicted      int64 // items that made room
+	Items, Bytes int64 // in memory
+	Disk         DiskStats
+}
+
+// DiskStats are those of the tier on disk.
+type DiskStats struct {
+	Hits, Dropped, Broken, Evicted int64
+	Items, Bytes                   int64
+}
+
+// Stats counts.
+func (c *Cache) Stats() Stats {
+	if c == nil {
+		return Stats{}
+	}
+	st := Stats{
+		Hits: c.hits.Load(), Misses: c.misses.Load(), Collapsed: c.collapsed.Load(), Saved: c.saved.Load(),
+		Rejected: c.rejected.Load(), Evicted: c.evicted.Load(),
+	}
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		st.Items += int64(s.lru.Len())
+		st.Bytes += s.bytes
+		s.mu.Unlock()
+	}
+	if c.disk != nil {
+		st.Disk = c.disk.stats()
+	}
+	return st
+}
