@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -69,14 +70,25 @@ func (c *call) headObject() error {
 
 // setServed says where an answer came from (RFC 9211).
 func setServed(h http.Header, s mirror.Served) {
-	if s.Cache {
-		h["Cache-Status"] = []string{"Sluice; hit"}
-		h["X-Cache"] = []string{"HIT"}
-		h["Age"] = []string{strconv.Itoa(int(s.Age / time.Second))}
-		return
+	status, word := "Sluice; hit", "HIT"
+	switch {
+	case s.Cache && s.Stale:
+		status, word = status+"; detail=stale", "STALE"
+	case !s.Cache:
+		status, word = "Sluice; fwd="+cmp.Or(s.Missed, "bypass"), "MISS"
+		if s.Kept {
+			status += "; stored"
+		}
+		if s.Collapsed {
+			status += "; collapsed"
+		}
+		status += fmt.Sprintf("; detail=%q", s.Store)
 	}
-	h["Cache-Status"] = []string{fmt.Sprintf("Sluice; fwd=miss; detail=%q", s.Store)}
-	h["X-Cache"] = []string{"MISS"}
+	if s.Cache {
+		h["Age"] = []string{strconv.Itoa(int(s.Age / time.Second))}
+	}
+	h["Cache-Status"] = []string{status}
+	h["X-Cache"] = []string{word}
 }
 
 func (c *call) putObject() error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -29,6 +30,7 @@ type fetches struct {
 	memory   *semaphore.Weighted
 	spool    *semaphore.Weighted
 	spoolDir string
+	running  atomic.Int64
 
 	mu    sync.Mutex
 	under map[Ask]*fetch
@@ -108,6 +110,7 @@ func (c *Cache) begin(ctx context.Context, ask Ask, still func() bool, open Open
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	f := &fetch{c: c, ask: ask, still: still, began: time.Now(), stop: stop, readers: 1, opened: make(chan struct{})}
 	f.more.L = &f.mu
+	c.fetches.running.Add(1)
 	c.fetches.wg.Go(func() { f.open(ctx, open) })
 	return f
 }
@@ -245,12 +248,31 @@ func (f *fetch) leave() {
 		last = false
 	}
 	a.mu.Unlock()
-	if last {
+	switch {
+	case !last:
+	case f.err == nil && f.failed == nil && f.entry != nil && f.hold.begun():
+		a.wg.Go(f.finish)
+	default:
 		f.close()
 	}
 }
 
-// close is called once all readers have left.
+// finishTimeout is how long the rest of a block may take that nobody waits for.
+const finishTimeout = 30 * time.Second
+
+// finish reads the block that was begun to its end: the store sends it already, and the next
+// who asks for some of it shall find it.
+func (f *fetch) finish() {
+	defer f.close()
+	defer time.AfterFunc(finishTimeout, f.stop).Stop()
+	for f.hold.begun() {
+		if _, err := f.await(f.got); err != nil {
+			return
+		}
+	}
+}
+
+// close is called once nobody reads any more.
 func (f *fetch) close() {
 	if f.err == nil {
 		f.object.Body.Close()
@@ -258,6 +280,7 @@ func (f *fetch) close() {
 		f.free()
 	}
 	f.stop()
+	f.c.fetches.running.Add(-1)
 }
 
 // Close is the end of an answer whose body is not wanted.

@@ -378,3 +378,57 @@ func TestNoSpool(t *testing.T) {
 	body.Close()
 	c.restored(t)
 }
+
+// TestABegunBlockIsReadToItsEnd when its reader has what it wants, and no further; a store
+// that does not send it is not waited for.
+func TestABegunBlockIsReadToItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(Options{MaxBytes: 256 << 20, MaxObject: 8 << 20})
+		s := &source{content: content(5 * BlockSize)}
+		read := func(k Key, stall bool) {
+			open := s.open(0, 3*BlockSize)
+			f, err := c.Fetch(t.Context(), Ask{Key: k, Range: "bytes=0-"}, always, func(ctx context.Context) (*backends.Object, string, error) {
+				o, store, err := open(ctx)
+				if stall {
+					o.Body = &stalled{o.Body, ctx, 100}
+				}
+				return o, store, err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			body := f.Body(0, 10)
+			if _, err := io.ReadAll(body); err != nil {
+				t.Fatal(err)
+			}
+			body.Close()
+			c.fetches.wg.Wait()
+			c.restored(t)
+		}
+		read(key(1), false)
+		if e, _ := c.Get(key(1), always); e == nil || c.Missing(key(1), e, 0, 3*BlockSize) != BlockSize {
+			t.Error("the block is not kept, or more is")
+		}
+		read(key(2), true)
+		if e, _ := c.Get(key(2), always); e != nil && c.Missing(key(2), e, 0, BlockSize) != 0 {
+			t.Error("half a block is kept")
+		}
+	})
+}
+
+// stalled sends some bytes and then none until its context ends.
+type stalled struct {
+	io.ReadCloser
+	ctx  context.Context
+	left int
+}
+
+func (s *stalled) Read(p []byte) (int, error) {
+	if s.left == 0 {
+		<-s.ctx.Done()
+		return 0, s.ctx.Err()
+	}
+	n, err := s.ReadCloser.Read(p[:min(len(p), s.left)])
+	s.left -= n
+	return n, err
+}

@@ -85,6 +85,9 @@ func (h *hold) next(size int64, kept bool) {
 	}
 }
 
+// begun tells whether a block is only partly there. It is asked when nobody reads on.
+func (h *hold) begun() bool { return len(h.tail) > 0 && len(h.tail) < cap(h.tail) }
+
 // readAt reads bytes that are there.
 func (h *hold) readAt(p []byte, at int64) (int, error) {
 	if h.file != nil {

@@ -33,6 +33,7 @@ type Stats struct {
 	Saved        int64 // bytes that the stores did not have to send
 	Rejected     int64 // fills that something overtook
 	Evicted      int64 // items that made room
+	Fetches      int64 // reads of the stores under way
 	Items, Bytes int64 // in memory
 	Disk         DiskStats
 }
@@ -50,7 +51,7 @@ func (c *Cache) Stats() Stats {
 	}
 	st := Stats{
 		Hits: c.hits.Load(), Misses: c.misses.Load(), Collapsed: c.collapsed.Load(), Saved: c.saved.Load(),
-		Rejected: c.rejected.Load(), Evicted: c.evicted.Load(),
+		Rejected: c.rejected.Load(), Evicted: c.evicted.Load(), Fetches: c.fetches.running.Load(),
 	}
 	for i := range c.shards {
 		s := &c.shards[i]

@@ -173,7 +173,7 @@ func (l *lookup) serve(ctx context.Context, e *cache.Entry, body []byte) (*backe
 	}
 	l.b.cache.Miss(f.Collapsed)
 	x.ahead, x.from = f, missing
-	return o, Served{Store: f.Store, Collapsed: f.Collapsed, Kept: true, Partial: true}, nil
+	return o, Served{Store: f.Store, Collapsed: f.Collapsed, Kept: f.Entry != nil, Missed: "partial"}, nil
 }
 
 // span is where what is asked for begins, whose length and range are set in i.
@@ -212,11 +212,14 @@ func rangeOf(from, to int64) string {
 	return fmt.Sprintf("bytes=%d-%d", from, to-1)
 }
 
+const noEntry = "uri-miss" // there was no entry that says what is asked for
+
 // fetch asks the stores.
 func (l *lookup) fetch(ctx context.Context) (*backends.Object, Served, error) {
 	if l.w.head {
 		l.b.cache.Miss(false)
 		o, served, err := l.b.readStores(ctx, l.v, l.st, l.r, l.w)
+		served.Missed = noEntry
 		return o, served, l.absent(err)
 	}
 	asked := ""
@@ -241,7 +244,7 @@ func (l *lookup) fetch(ctx context.Context) (*backends.Object, Served, error) {
 		o.Header = cache.WithoutChecksums(o.Header)
 	}
 	o.Body = l.body(ctx, f, from, from+o.Length)
-	return o, Served{Store: f.Store, Collapsed: f.Collapsed, Kept: f.Entry != nil}, nil
+	return o, Served{Store: f.Store, Collapsed: f.Collapsed, Kept: f.Entry != nil, Missed: noEntry}, nil
 }
 
 // body is what an answer holds of a span, and the rest of it after that.

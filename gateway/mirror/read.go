@@ -20,9 +20,9 @@ type Served struct {
 	Stale bool          // it is older than it should be: no store answers, or one is being asked
 
 	Store     string // the store that answered, when Cache is false
+	Missed    string // why: "uri-miss", "partial", or "" where the cache was not asked (RFC 9211)
 	Collapsed bool   // to another reader, who had asked for the same
 	Kept      bool   // the cache takes it
-	Partial   bool   // the cache had the beginning
 }
 
 // Get opens an object. What it answers was true at some moment of the call (R6):

@@ -3,12 +3,8 @@ package e2e
 import (
 	"bufio"
 	"io"
-	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
 	"syscall"
 	"testing"
@@ -235,33 +231,8 @@ func TestPublicWhileStoresAreDown(t *testing.T) {
 // TestTornReadsFreeTheirSlots: a store that goes away within a body costs that answer, and
 // not the place of the requests to come.
 func TestTornReadsFreeTheirSlots(t *testing.T) {
-	store := servers.MinIO(t)
-	target, err := url.Parse(store.Endpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target)
-			r.Out.Host = r.In.Host // it is signed
-		},
-		ModifyResponse: func(r *http.Response) error {
-			if r.Request.Method == http.MethodGet && strings.HasSuffix(r.Request.URL.Path, "/torn") {
-				r.Body = struct {
-					io.Reader
-					io.Closer
-				}{io.LimitReader(r.Body, 3), r.Body}
-			}
-			return nil
-		},
-		ErrorLog: log.New(io.Discard, "", 0),
-	}
-	front := httptest.NewServer(proxy)
-	t.Cleanup(front.Close)
 	r := startPublic(t, func(c *config.Config) {
-		old := minioStore(t, store, "old-media")
-		old.Endpoint = front.URL
-		c.Stores["old"] = old
+		_, c.Stores["old"] = startFront(t, servers.MinIO(t), "old-media")
 		c.Buckets["media"] = config.Bucket{Old: "old"}
 		c.Limits.Requests = 1
 	})
