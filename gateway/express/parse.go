@@ -46,7 +46,7 @@ func parse(lines []byte) (request, verdict) {
 		if !found || !isToken(name) || !isText(value) {
 			return request{}, others
 		}
-		switch effects[lower(name)] {
+		switch meaning(name) {
 		case hostName:
 			if host != nil || !isHost(value) {
 				return request{}, others
@@ -110,9 +110,10 @@ func decode(path []byte) string {
 type effect int
 
 const (
-	hostName   effect = iota + 1 // must be there, once
-	connection                   // may say that it stays
-	another                      // the answer is another with it, or it announces a body
+	none       effect = iota
+	hostName          // must be there, once
+	connection        // may say that it stays
+	another           // the answer is another with it, or it announces a body
 )
 
 // effects are the headers that mean something, by their names in lower case.
@@ -124,19 +125,19 @@ var effects = map[string]effect{
 	"upgrade": another, "proxy-connection": another, "keep-alive": another, "http2-settings": another,
 }
 
-// lower is a header's name in lower case; nothing for those longer than any that matters.
-func lower(name []byte) string {
-	var small [len("if-unmodified-since")]byte
-	if len(name) > len(small) {
-		return ""
+// meaning is a header's effect, and none for names longer than any that matters.
+func meaning(name []byte) effect {
+	var lower [len("if-unmodified-since")]byte
+	if len(name) > len(lower) {
+		return none
 	}
 	for i, c := range name {
 		if 'A' <= c && c <= 'Z' {
 			c += 'a' - 'A'
 		}
-		small[i] = c
+		lower[i] = c
 	}
-	return string(small[:len(name)])
+	return effects[string(lower[:len(name)])]
 }
 
 // isToken tells whether a header's name is one (RFC 9110, section 5.1).
