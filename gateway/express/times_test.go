@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,12 +43,13 @@ func (p *pipes) Close() error {
 
 func (*pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// connected is what dial answers: a connection, and the server at its other end.
+// connected is a client's connection, and the server at its other end.
 type connected struct {
 	*site
 	net.Conn
 	in    *bufio.Reader
 	since time.Time
+	drips sync.WaitGroup
 }
 
 // inBubble runs a test over a connection in memory.
@@ -57,9 +59,10 @@ func inBubble(t *testing.T, test func(t *testing.T, c *connected)) {
 		s := newSite(p, Options{Header: headerTime, Idle: idleTime, Client: clientTime})
 		client, server := net.Pipe()
 		p.conns <- server
-		c := &connected{s, client, bufio.NewReader(client), time.Now()}
+		c := &connected{site: s, Conn: client, in: bufio.NewReader(client), since: time.Now()}
 		test(t, c)
 		client.Close()
+		c.drips.Wait()
 		s.end(t)
 	})
 }
@@ -90,29 +93,31 @@ func TestAConnectionWithoutARequestEnds(t *testing.T) {
 
 // drip sends bytes, one a second.
 func (c *connected) drip(text string) {
-	for i := range text {
-		time.Sleep(time.Second)
-		if _, err := io.WriteString(c.Conn, text[i:i+1]); err != nil {
-			return
+	c.drips.Go(func() {
+		for i := range text {
+			time.Sleep(time.Second)
+			if _, err := io.WriteString(c.Conn, text[i:i+1]); err != nil {
+				return
+			}
 		}
-	}
+	})
 }
 
 func TestHeadersArriveInTimeInTotal(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *connected) {
-		go c.drip(get("/held"))
+		c.drip(get("/held"))
 		c.ended(t, headerTime)
 	})
 	inBubble(t, func(t *testing.T, c *connected) {
 		c.hit(t)
-		go c.drip(get("/held"))
+		c.drip(get("/held"))
 		c.ended(t, time.Second+headerTime) // from the first byte on
 	})
 	inBubble(t, func(t *testing.T, c *connected) {
 		request := get("/held")
 		for range 2 {
 			send(t, c, request[:len(request)-8])
-			go c.drip(request[len(request)-8:])
+			c.drip(request[len(request)-8:])
 			expect(t, c.in, "express")
 		}
 	})
