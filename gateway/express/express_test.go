@@ -72,6 +72,10 @@ func (s *site) end(t *testing.T) {
 		t.Error("drain:", err)
 	}
 	<-s.served
+	if s.mu.Lock(); len(s.Listener.open) > 0 {
+		t.Errorf("%d connections are not forgotten", len(s.Listener.open))
+	}
+	s.mu.Unlock()
 }
 
 // open serves on an address of this machine, until the test's end; no goroutine may be
@@ -227,6 +231,33 @@ func conversation(t *testing.T, address net.Addr, raw string) string {
 	answer, _ := io.ReadAll(conn) // its end may be rough
 	lines := strings.SplitAfter(string(answer), "\r\n")
 	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "Date: ") }), "")
+}
+
+// net/http ends its half first when a client is still sending.
+func TestAHandedConnectionMayCloseItsHalf(t *testing.T) {
+	plain, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := NewListener(plain, Options{Find: find})
+	defer l.Close()
+	client := dial(t, l.Addr())
+	send(t, client, get("/absent"))
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	half, ok := server.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		t.Fatal("it can not")
+	}
+	ends(t, bufio.NewReader(client))
+	send(t, client, "more")
+	all := make([]byte, len(get("/absent")+"more"))
+	if _, err := io.ReadFull(server, all); err != nil || string(all) != get("/absent")+"more" {
+		t.Errorf("%q, %v", all, err)
+	}
 }
 
 // failing is a listener that files run out for, for a while.

@@ -252,6 +252,7 @@ func TestAnAnswerAfterTheEndSaysSo(t *testing.T) {
 		}
 		send(t, c, get("/held"))
 		<-found
+		synctest.Wait() // the server accepts
 		if err := c.server.Shutdown(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -11,21 +11,24 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-// openTLS serves TLS, and answers how a client trusts it.
-func openTLS(t *testing.T, o Options) (*site, *tls.Config) {
+// pair is how a server of TLS shows itself, and how a client trusts it.
+func pair() (server, client *tls.Config) {
 	known := httptest.NewTLSServer(nil)
 	known.Close()
 	roots := x509.NewCertPool()
 	roots.AddCert(known.Certificate())
-	s := open(t, o, func(l net.Listener) net.Listener {
-		return tls.NewListener(l, &tls.Config{
-			MinVersion: tls.VersionTLS12, Certificates: known.TLS.Certificates, NextProtos: []string{"h2", "http/1.1"},
-		})
-	})
-	return s, &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: "example.com"}
+	server = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: known.TLS.Certificates, NextProtos: []string{"h2", "http/1.1"}}
+	return server, &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: "example.com"}
+}
+
+// openTLS serves TLS.
+func openTLS(t *testing.T, o Options) (*site, *tls.Config) {
+	config, trust := pair()
+	return open(t, o, func(l net.Listener) net.Listener { return tls.NewListener(l, config) }), trust
 }
 
 func TestHTTP1OverTLS(t *testing.T) {
@@ -96,4 +99,31 @@ func TestAHandshakeDoesNotDelayTheEnd(t *testing.T) {
 	send(t, second, get("/held"))
 	_, _ = io.ReadAll(second)
 	s.end(t)
+}
+
+// The handshake's time is not that of what follows.
+func TestNoDeadlineIsHandedOverToHTTP2(t *testing.T) {
+	config, trust := pair()
+	trust.NextProtos = []string{"h2"}
+	synctest.Test(t, func(t *testing.T) {
+		p := &pipes{make(chan net.Conn), make(chan struct{})}
+		l := NewListener(tls.NewListener(p, config), Options{Header: headerTime})
+		defer l.Close()
+		client, server := net.Pipe()
+		go func() { p.conns <- server }()
+		secure := tls.Client(client, trust)
+		defer client.Close()
+		if err := secure.HandshakeContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = secure.Read(make([]byte, 1)) }()
+		handed, err := l.Accept()
+		if _, ok := handed.(*tls.Conn); !ok || err != nil {
+			t.Fatalf("%T, %v", handed, err)
+		}
+		time.Sleep(headerTime + time.Second)
+		if _, err := handed.Write([]byte("x")); err != nil {
+			t.Error(err)
+		}
+	})
 }
