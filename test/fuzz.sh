@@ -5,9 +5,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 each=${1:-5m}
-grep -rhoE --include='*_test.go' '^func Fuzz\w+' . | awk '{print $2}' | sort |
-	while read -r target; do
-		package=$(dirname "$(grep -rlE --include='*_test.go' "^func $target\(" .)")
-		echo "$target $package"
-	done |
+# Two packages may have a target of the same name.
+grep -roE --include='*_test.go' '^func Fuzz\w+' . | sed -E 's|^(.*)/[^/]*:func (.*)$|\2 \1|' | sort |
 	xargs -P 2 -L 1 bash -o pipefail -c 'echo "== $0 in $1"; go test -run "^$" -fuzz "^$0\$" -fuzztime "'"$each"'" -parallel 1 "$1" | tail -1'
