@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"golang.org/x/sync/semaphore"
+
 	"sluice/backends"
 )
 
@@ -148,8 +150,11 @@ func TestManyReadersOneRead(t *testing.T) {
 // restored fails unless all that fetches took was given back.
 func (c *Cache) restored(t *testing.T) {
 	t.Helper()
-	if !c.fetches.memory.TryAcquire(c.o.MaxBytes/4) || !c.fetches.spool.TryAcquire(c.o.MaxSpool) {
-		t.Error("a fetch holds on to its room")
+	for room, size := range map[*semaphore.Weighted]int64{c.fetches.memory: c.o.MaxBytes / 4, c.fetches.spool: c.o.MaxSpool} {
+		if !room.TryAcquire(size) {
+			t.Fatal("a fetch holds on to its room")
+		}
+		room.Release(size)
 	}
 	if n := len(c.fetches.under); n != 0 {
 		t.Errorf("%d fetches are left", n)
