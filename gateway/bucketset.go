@@ -58,6 +58,16 @@ func (s *bucketSet) get(ctx context.Context, name string) (*mirror.Bucket, error
 	return o.Bucket, nil
 }
 
+// known answers a bucket that is open already, or nil.
+func (s *bucketSet) known(name string) *mirror.Bucket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.open[name]; o != nil {
+		return o.Bucket
+	}
+	return nil
+}
+
 func (s *bucketSet) getOpen(ctx context.Context, name string) (*openBucket, error) {
 	s.mu.Lock()
 	b := s.open[name]

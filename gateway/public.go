@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"maps"
@@ -12,7 +13,9 @@ import (
 	"time"
 
 	"sluice/backends"
+	"sluice/gateway/cache"
 	"sluice/gateway/config"
+	"sluice/gateway/express"
 	"sluice/gateway/mirror"
 	"sluice/gateway/s3api"
 )
@@ -111,6 +114,42 @@ func (h *publicHost) show(w http.ResponseWriter, r *http.Request) error {
 		return h.g.bucketError(name, err)
 	}
 	return h.answer(w, r, mirror.Public{Bucket: bucket}, read)
+}
+
+// held answers what a GET without conditions is answered from the cache, as show would.
+func (g *Gateway) held(host, path string) (express.Hit, bool) {
+	h := g.public[hostName(host)]
+	if h == nil {
+		return express.Hit{}, false
+	}
+	name, key, ok := h.find(path)
+	if !ok {
+		return express.Hit{}, false
+	}
+	bucket := g.buckets.known(name)
+	if bucket == nil {
+		return express.Hit{}, false
+	}
+	e, body, ok := mirror.Public{Bucket: bucket}.Held(key)
+	if !ok {
+		return express.Hit{}, false
+	}
+	memo := e.Memo.Load()
+	if memo == nil || memo.By != h {
+		memo = &cache.Memo{By: h, Head: h.head(e)}
+		e.Memo.Store(memo)
+	}
+	return express.Hit{Head: memo.Head, Body: body, Age: e.Age()}, true
+}
+
+// head is the head of an answer from the cache, but for what changes from one to the next.
+func (h *publicHost) head(e *cache.Entry) []byte {
+	header := http.Header{"Server": serverHeader, "Content-Length": {strconv.FormatInt(e.Info.Size, 10)}}
+	h.describe(header, &e.Info, mirror.Served{Cache: true})
+	header.Del("Age")
+	head := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
+	_ = header.Write(head) // a buffer takes everything
+	return head.Bytes()
 }
 
 // answer answers a GET, or a HEAD, which is the same without its body.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/gateway/admin"
+	"sluice/gateway/express"
 )
 
 // drainTimeout is how long uploads in flight may go on after the end was asked
@@ -47,8 +48,16 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 		return errors.Join(err, <-ended)
 	}
 	serving.Go(func() { failed <- operators.Serve(socket) })
+	var fronts []*express.Listener
 	for _, l := range listeners {
 		g.log.Info("serving", "address", l.Addr().String())
+		if len(g.public) > 0 {
+			front := express.NewListener(l, express.Options{
+				Find: g.held, Header: server.ReadHeaderTimeout, Idle: server.IdleTimeout, Client: time.Duration(g.config.Limits.ClientTimeout),
+			})
+			fronts = append(fronts, front)
+			l = front
+		}
 		serving.Go(func() { failed <- server.Serve(l) })
 	}
 	select {
@@ -59,6 +68,9 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	defer cancel()
 	if shutdown := server.Shutdown(drain); shutdown != nil {
 		err = errors.Join(err, shutdown, server.Close())
+	}
+	for _, front := range fronts {
+		err = errors.Join(err, front.Drain(drain))
 	}
 	err = errors.Join(err, operators.Close())
 	serving.Wait()

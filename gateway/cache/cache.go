@@ -39,13 +39,19 @@ type Entry struct {
 	Absent bool          // there is no such object
 
 	// Memo is what a reader made of the entry and wants to find again.
-	Memo atomic.Pointer[any]
+	Memo atomic.Pointer[Memo]
 
 	id       uint64       // that its blocks on disk carry
 	checked  atomic.Int64 // when it was last seen to be true, in nanoseconds
 	doubtful atomic.Bool  // it was on disk when the machine went down: see disk
 	asking   atomic.Bool  // a reader is asking a store whether it is still true
 	blocks   atomic.Int64 // bytes of its blocks in memory
+}
+
+// Memo is an answer's head, and who made it.
+type Memo struct {
+	By   any
+	Head []byte
 }
 
 // newEntry is an entry of what a store has just said; with whole it has told all checksums.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"sluice/backends"
+	"sluice/gateway/cache"
 	"sluice/gateway/journal"
 )
 
@@ -24,6 +25,21 @@ func (p Public) Head(ctx context.Context, r backends.GetRequest) (*backends.Info
 		return nil, served, err
 	}
 	return &o.Info, served, nil
+}
+
+// Held is an object of the cache that may be served as it is, whole: fresh, clean, and open
+// to everyone.
+func (p Public) Held(key string) (e *cache.Entry, body []byte, ok bool) {
+	if IsReserved(key) {
+		return nil, nil, false
+	}
+	v, st := p.view(), p.stamp(key)
+	e, body = p.cache.Held(p.cacheKey(key))
+	if e == nil || body == nil || e.Info.ACL == "" || !isPublic(e.Info.ACL) || !st.Clean || !st.Still() || !p.current(v) {
+		return nil, nil, false
+	}
+	p.cache.Hit(e.Info.Size)
+	return e, body, true
 }
 
 // showTries is how often a read looks again when its key is in use.

@@ -9,8 +9,10 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
-	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,6 +26,7 @@ import (
 	"sluice/backends/embedded"
 	"sluice/backends/s3"
 	"sluice/gateway"
+	"sluice/gateway/admin"
 	"sluice/gateway/config"
 	"sluice/test/process"
 	"sluice/test/servers"
@@ -96,14 +99,20 @@ func (r *rig) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- g.Run(ctx) }()
-	front := httptest.NewServer(g)
-	r.gateway, r.url = g, front.URL
+	go func() { ended <- g.Serve(ctx, l) }()
+	eventually(t, func(context.Context) error { // what a test finds there it did not make itself
+		_, err := os.Stat(filepath.Join(r.config.StateDir, admin.SocketName))
+		return err
+	})
+	r.gateway, r.url = g, "http://"+l.Addr().String()
 	r.stop = func() error {
 		r.stop = func() error { return nil }
-		front.Close()
 		stop()
 		return <-ended
 	}
