@@ -34,6 +34,7 @@ type Gateway struct {
 	buckets     bucketSet
 	hosts       []string               // that serve S3; none: every name does
 	public      map[string]*publicHost // by name
+	proxies     proxies
 	acls        *acl.Records
 	credentials map[string]config.Credential
 	uploadKeys  [][]byte
@@ -67,6 +68,7 @@ func (g *Gateway) Close() error { return errors.Join(g.journal.Close(), g.acls.C
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Server"] = serverHeader
+	r = g.proxies.believe(r)
 	if h := g.public[hostName(r.Host)]; h != nil {
 		h.ServeHTTP(w, r)
 		return
@@ -87,7 +89,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer := s3Error(err)
 		s3api.WriteError(w, r, answer, r.URL.Path, id)
 		if answer.Status >= http.StatusInternalServerError && answer.Status != http.StatusNotImplemented {
-			g.log.Warn("request failed", "request", id, "method", r.Method, "path", r.URL.Path, "code", answer.Code, "error", err)
+			g.log.Warn("request failed", "request", id, "method", r.Method, "path", r.URL.Path, "client", r.RemoteAddr, "code", answer.Code, "error", err)
 		}
 	}
 	g.log.Debug("request", "request", id, "method", r.Method, "path", r.URL.Path, "took", time.Since(start), "error", err)

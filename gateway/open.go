@@ -46,13 +46,17 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 		return nil, errors.Join(err, records.Close())
 	}
 	objects := newCache(c)
+	trusted, err := c.Proxies()
+	if err != nil {
+		return nil, errors.Join(err, records.Close(), acls.Close())
+	}
 	slow, err := throttle.New(c.Migration.Backfill.Limits())
 	if err != nil {
 		return nil, errors.Join(err, records.Close(), acls.Close())
 	}
 	m := c.Migration.Mirror
 	g := &Gateway{
-		log: log, throttle: slow, cache: objects, config: c, state: state, acls: acls,
+		log: log, throttle: slow, cache: objects, config: c, state: state, acls: acls, proxies: trusted,
 		requests: make(chan struct{}, c.Limits.Requests), forms: make(chan struct{}, formSlots), cors: newCORSAnswers(),
 		buckets: bucketSet{open: make(map[string]*openBucket)},
 		journal: journal.New(records, journal.Options{

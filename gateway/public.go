@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"maps"
@@ -13,9 +12,7 @@ import (
 	"time"
 
 	"sluice/backends"
-	"sluice/gateway/cache"
 	"sluice/gateway/config"
-	"sluice/gateway/express"
 	"sluice/gateway/mirror"
 	"sluice/gateway/s3api"
 )
@@ -29,6 +26,7 @@ type publicHost struct {
 	paths        []publicPath  // the longest prefixes first
 	cacheControl []string
 	headers      http.Header // of every object
+	purge        config.Purge
 }
 
 // publicPath maps the paths below a prefix to a bucket's keys.
@@ -45,6 +43,7 @@ func newPublicHost(g *Gateway, c config.Host) *publicHost {
 			"X-Content-Type-Options":        {"nosniff"},
 		},
 	}
+	h.purge = config.Purge{Header: cmp.Or(c.Purge.Header, "Secret-Header"), Secret: c.Purge.Secret}
 	for name, value := range c.Headers {
 		if h.headers.Del(name); value != "" {
 			h.headers.Set(name, value)
@@ -75,10 +74,12 @@ func (h *publicHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p, r := newPatience(w, r, time.Duration(h.g.config.Limits.ClientTimeout))
 	defer p.end()
 	var err error
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
+	switch {
+	case h.mayPurge(r):
+		h.drop(p, r.URL.Path)
+	case r.Method == http.MethodGet, r.Method == http.MethodHead:
 		err = admit(h.slots, func() error { return h.show(p, r) })
-	case http.MethodOptions:
+	case r.Method == http.MethodOptions:
 		h.preflight(p)
 	default:
 		err = s3api.ErrorFor("AccessDenied", "")
@@ -114,42 +115,6 @@ func (h *publicHost) show(w http.ResponseWriter, r *http.Request) error {
 		return h.g.bucketError(name, err)
 	}
 	return h.answer(w, r, mirror.Public{Bucket: bucket}, read)
-}
-
-// held answers what a GET without conditions is answered from the cache, as show would.
-func (g *Gateway) held(host, path string) (express.Hit, bool) {
-	h := g.public[hostName(host)]
-	if h == nil {
-		return express.Hit{}, false
-	}
-	name, key, ok := h.find(path)
-	if !ok {
-		return express.Hit{}, false
-	}
-	bucket := g.buckets.known(name)
-	if bucket == nil {
-		return express.Hit{}, false
-	}
-	e, body, ok := mirror.Public{Bucket: bucket}.Held(key)
-	if !ok {
-		return express.Hit{}, false
-	}
-	memo := e.Memo.Load()
-	if memo == nil || memo.By != h {
-		memo = &cache.Memo{By: h, Head: h.head(e)}
-		e.Memo.Store(memo)
-	}
-	return express.Hit{Head: memo.Head, Body: body, Age: e.Age()}, true
-}
-
-// head is the head of an answer from the cache, but for what changes from one to the next.
-func (h *publicHost) head(e *cache.Entry) []byte {
-	header := http.Header{"Server": serverHeader, "Content-Length": {strconv.FormatInt(e.Info.Size, 10)}}
-	h.describe(header, &e.Info, mirror.Served{Cache: true})
-	header.Del("Age")
-	head := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
-	_ = header.Write(head) // a buffer takes everything
-	return head.Bytes()
 }
 
 // answer answers a GET, or a HEAD, which is the same without its body.
@@ -230,7 +195,7 @@ func (h *publicHost) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case status >= http.StatusInternalServerError:
 		status = http.StatusServiceUnavailable
 		header.Set("Retry-After", "5")
-		h.g.log.Warn("request failed", "host", r.Host, "method", r.Method, "path", r.URL.Path, "code", e.Code, "error", err)
+		h.g.log.Warn("request failed", "host", r.Host, "method", r.Method, "path", r.URL.Path, "client", r.RemoteAddr, "code", e.Code, "error", err)
 	case status == http.StatusRequestedRangeNotSatisfiable:
 		if size := actualSize(err); size != "" {
 			header.Set("Content-Range", "bytes */"+size)

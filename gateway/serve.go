@@ -53,7 +53,8 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 		g.log.Info("serving", "address", l.Addr().String())
 		if len(g.public) > 0 {
 			front := express.NewListener(l, express.Options{
-				Find: g.held, Header: server.ReadHeaderTimeout, Idle: server.IdleTimeout, Client: time.Duration(g.config.Limits.ClientTimeout),
+				Find: g.held, Others: g.others(),
+				Header: server.ReadHeaderTimeout, Idle: server.IdleTimeout, Client: time.Duration(g.config.Limits.ClientTimeout),
 			})
 			fronts = append(fronts, front)
 			l = front

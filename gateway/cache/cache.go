@@ -399,9 +399,24 @@ func (c *Cache) Remove(k Key) {
 	}
 }
 
-// Purge drops the keys of a bucket that begin with prefix, and answers how many there were;
-// reads under way do not put them in again.
-func (c *Cache) Purge(bucket, prefix string) (purged int) {
+// Purge drops a key, and tells whether it was there; reads under way do not put it in again.
+func (c *Cache) Purge(k Key) (was bool) {
+	if c == nil {
+		return false
+	}
+	c.epoch.Add(1)
+	i := item{k, entire}
+	_, was = c.get(i)
+	if c.disk != nil {
+		was = c.disk.known(i) || was
+	}
+	c.Remove(k)
+	return was
+}
+
+// PurgePrefix drops the keys of a bucket that begin with prefix, and answers how many there
+// were; reads under way do not put them in again.
+func (c *Cache) PurgePrefix(bucket, prefix string) (purged int) {
 	if c == nil {
 		return 0
 	}

@@ -72,7 +72,7 @@ func TestCacheRefuses(t *testing.T) {
 		t.Error("a fill that was overtaken was taken")
 	}
 	var off *Cache
-	if has(off, key(1)) || off.Whole(1) || off.Purge("bucket", "") != 0 {
+	if has(off, key(1)) || off.Whole(1) || off.PurgePrefix("bucket", "") != 0 {
 		t.Error("a cache that is off holds something")
 	}
 	off.Remove(key(1))
@@ -148,10 +148,14 @@ func TestPurge(t *testing.T) {
 		add(c, k, 1, always)
 	}
 	epoch := c.Epoch()
-	if n := c.Purge("a", "x/"); n != 2 || has(c, Key{"a", "x/1"}) || !has(c, Key{"a", "y"}) || !has(c, Key{"b", "x/1"}) {
+	if n := c.PurgePrefix("a", "x/"); n != 2 || has(c, Key{"a", "x/1"}) || !has(c, Key{"a", "y"}) || !has(c, Key{"b", "x/1"}) {
 		t.Errorf("%d purged", n)
 	}
 	if c.Epoch() == epoch {
 		t.Error("reads under way may put in again what was purged")
+	}
+	epoch = c.Epoch()
+	if !c.Purge(Key{"a", "y"}) || c.Purge(Key{"a", "y"}) || has(c, Key{"a", "y"}) || c.Epoch() == epoch {
+		t.Error("a key is not purged")
 	}
 }

@@ -114,6 +114,13 @@ func (d *disk) has(i item, id uint64) bool {
 	return ok && k.id == id
 }
 
+// known tells whether an item is there.
+func (d *disk) known(i item) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.lru.Contains(i)
+}
+
 // write writes an item's file aside and puts it in its place if nothing has happened to
 // the key since its content was read. A file that can not be written is left out: a full
 // disk costs the cache and nothing else.

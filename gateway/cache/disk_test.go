@@ -248,7 +248,7 @@ func TestPurgeOnDisk(t *testing.T) {
 		}
 		synctest.Wait()
 		c = start()
-		if n := c.Purge("a", "x/"); n != 1 || has(c, Key{"a", "x/1"}) || !has(c, Key{"a", "y"}) {
+		if n := c.PurgePrefix("a", "x/"); n != 1 || has(c, Key{"a", "x/1"}) || !has(c, Key{"a", "y"}) {
 			t.Errorf("%d purged", n)
 		}
 	})

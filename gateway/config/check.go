@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"reflect"
 	"regexp"
@@ -72,6 +73,9 @@ func (c *Config) check() error {
 	for name, h := range c.Hosts {
 		c.checkHost("hosts."+name, h, bad)
 	}
+	if _, err := c.Proxies(); err != nil {
+		bad("trusted_proxies", "%v", err)
+	}
 	m := c.Migration.Mirror
 	oneOf("migration.mirror.on_secondary_error", m.OnSecondaryError, "queue", "fail")
 	oneOf("migration.mirror.reads", m.Reads, "new", "primary")
@@ -114,8 +118,8 @@ func (c *Config) checkStore(path string, s Store, bad func(path, format string, 
 func (c *Config) checkHost(path string, h Host, bad func(path, format string, args ...any)) {
 	switch h.Serve {
 	case ServeS3:
-		if len(h.Paths) > 0 || h.Bucket != "" || h.CacheControl != "" || len(h.Headers) > 0 {
-			bad(path, "paths, bucket, cache_control and headers are a public host's: serve: public")
+		if len(h.Paths) > 0 || h.Bucket != "" || h.CacheControl != "" || len(h.Headers) > 0 || h.Purge.Secret != "" {
+			bad(path, "paths, bucket, cache_control, headers and purge are a public host's: serve: public")
 		}
 		return
 	case ServePublic:
@@ -135,6 +139,22 @@ func (c *Config) checkHost(path string, h Host, bad func(path, format string, ar
 		}
 		c.checkBucket(path+".paths."+prefix, bucket, bad)
 	}
+}
+
+// Proxies are the trusted ones.
+func (c *Config) Proxies() (list []netip.Prefix, err error) {
+	for _, text := range c.TrustedProxies {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			var a netip.Addr
+			if a, err = netip.ParseAddr(text); err != nil {
+				return nil, fmt.Errorf("%q is not an address, nor a range like 10.0.0.0/8", text)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		list = append(list, p)
+	}
+	return list, nil
 }
 
 // checkBucket: a bucket that another setting names must be there.

@@ -19,18 +19,21 @@ import (
 // Config is the file. Every field's yaml name is its path in the file.
 type Config struct {
 	// StateDir holds what must survive: the journal and the migration's state.
-	StateDir    string            `yaml:"state_dir"`
-	Listen      Listen            `yaml:"listen"`
-	TLS         TLS               `yaml:"tls"`
-	Stores      map[string]Store  `yaml:"stores"`
-	Buckets     map[string]Bucket `yaml:"buckets"`
-	Hosts       map[string]Host   `yaml:"hosts"`
-	Credentials []Credential      `yaml:"credentials"`
-	Version2    bool              `yaml:"version2_signatures"` // takes requests signed by version 2 too
-	Cache       Cache             `yaml:"cache"`
-	Migration   Migration         `yaml:"migration"`
-	Limits      Limits            `yaml:"limits"`
-	Log         Log               `yaml:"log"`
+	StateDir string            `yaml:"state_dir"`
+	Listen   Listen            `yaml:"listen"`
+	TLS      TLS               `yaml:"tls"`
+	Stores   map[string]Store  `yaml:"stores"`
+	Buckets  map[string]Bucket `yaml:"buckets"`
+	Hosts    map[string]Host   `yaml:"hosts"`
+	// TrustedProxies are the addresses whose X-Forwarded-For, -Proto and -Host are
+	// believed: "10.0.0.0/8", "127.0.0.1".
+	TrustedProxies []string     `yaml:"trusted_proxies"`
+	Credentials    []Credential `yaml:"credentials"`
+	Version2       bool         `yaml:"version2_signatures"` // takes requests signed by version 2 too
+	Cache          Cache        `yaml:"cache"`
+	Migration      Migration    `yaml:"migration"`
+	Limits         Limits       `yaml:"limits"`
+	Log            Log          `yaml:"log"`
 }
 
 // Listen names the addresses; an empty one is not opened.
@@ -103,6 +106,15 @@ type Host struct {
 	CacheControl string `yaml:"cache_control"`
 	// Headers are sent with every object, in place of Sluice's; "" leaves one out.
 	Headers map[string]string `yaml:"headers"`
+	Purge   Purge             `yaml:"purge"`
+}
+
+// Purge lets who knows a secret drop what is cached of a path: with GET or PURGE, and the
+// secret in a header. Mastodon does so with CACHE_BUSTER_ENABLED.
+type Purge struct {
+	Header     string `yaml:"header"` // default Secret-Header
+	Secret     string `yaml:"secret"` // "": nobody may
+	SecretFile string `yaml:"secret_file"`
 }
 
 // ACLsKept says that Sluice keeps a store's ACLs.
@@ -347,6 +359,16 @@ func (c *Config) resolve(env func(string) (string, bool)) error {
 			return err
 		}
 		c.Stores[name] = s
+	}
+	for name, h := range c.Hosts {
+		path := "hosts." + name + ".purge.secret"
+		if err := expand(path, &h.Purge.Secret); err != nil {
+			return err
+		}
+		if err := secret(path, &h.Purge.Secret, h.Purge.SecretFile); err != nil {
+			return err
+		}
+		c.Hosts[name] = h
 	}
 	for i := range c.Credentials {
 		k := &c.Credentials[i]

@@ -27,6 +27,9 @@ type Options struct {
 	// Host and URL.Path. It is called for every request that may be answered here, by many
 	// connections at once, and must neither wait nor panic.
 	Find func(host, path string) (Hit, bool)
+	// Others are the names of headers with which a request is not for here, beside those of
+	// HTTP itself that change an answer.
+	Others []string
 	// Header bounds what http.Server.ReadHeaderTimeout bounds: a TLS handshake, and the
 	// time to the end of a request's headers, from its first byte on or, for a
 	// connection's first request, from the beginning. Idle bounds the time between two

@@ -96,7 +96,7 @@ func (s *lane) await(first bool) (request, verdict) {
 		// What a line is known by its end alone: net/http would wait for it, too.
 		if whole := bytes.LastIndexByte(got, '\n') + 1; whole > seen {
 			seen = whole
-			if asked, is := parse(got[:whole]); is != nothing {
+			if asked, is := parse(got[:whole], s.l.o.Others); is != nothing {
 				return asked, is
 			}
 		}

@@ -3,6 +3,7 @@ package express
 import (
 	"bytes"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -25,8 +26,8 @@ var crlf = []byte("\r\n")
 
 // parse reads whole lines of a request. For here is a GET of HTTP/1.1, of a path, from one
 // host, with nothing in it that changes the answer or could stand for a body. Whatever is
-// odd in the least is not, and net/http decides.
-func parse(lines []byte) (request, verdict) {
+// odd in the least is not, nor what has one of the other headers, and net/http decides.
+func parse(lines []byte, other []string) (request, verdict) {
 	line, rest, _ := bytes.Cut(lines, crlf)
 	path, ok := target(line)
 	if !ok {
@@ -58,6 +59,10 @@ func parse(lines []byte) (request, verdict) {
 			}
 		case another:
 			return request{}, others
+		case none:
+			if slices.ContainsFunc(other, func(o string) bool { return strings.EqualFold(o, string(name)) }) {
+				return request{}, others
+			}
 		}
 	}
 	return request{}, nothing

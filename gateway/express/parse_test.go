@@ -97,12 +97,12 @@ var odd = []string{
 
 func TestWhatIsForHere(t *testing.T) {
 	for _, raw := range mine {
-		if _, is := parse(wholeLines(raw)); is != ours {
+		if _, is := parse(wholeLines(raw), nil); is != ours {
 			t.Errorf("%q is not", raw)
 		}
 	}
 	for _, raw := range odd {
-		if _, is := parse(wholeLines(raw)); is != others && len(raw) < headSize {
+		if _, is := parse(wholeLines(raw), nil); is != others && len(raw) < headSize {
 			t.Errorf("%q is (%d)", raw, is)
 		}
 	}
@@ -110,7 +110,7 @@ func TestWhatIsForHere(t *testing.T) {
 
 func TestParseMakesOnlyStrings(t *testing.T) {
 	raw := []byte("GET /a/long/path/of/an/object/in/a/bucket.jpg HTTP/1.1\r\nHost: a.rather.long.name.of.a.host.example\r\nAccept: */*\r\nUser-Agent: test\r\n\r\n")
-	if n := testing.AllocsPerRun(100, func() { parse(raw) }); n > 2 {
+	if n := testing.AllocsPerRun(100, func() { parse(raw, nil) }); n > 2 {
 		t.Errorf("%v allocations, not those of host and path", n)
 	}
 }
@@ -129,10 +129,10 @@ func FuzzParse(f *testing.F) {
 		if len(lines) == 0 || len(lines) > headSize {
 			return
 		}
-		asked, is := parse(lines)
+		asked, is := parse(lines, nil)
 		for end := range lines {
 			if lines[end] == '\n' {
-				if _, early := parse(lines[:end+1]); early != nothing && early != is {
+				if _, early := parse(lines[:end+1], nil); early != nothing && early != is {
 					t.Fatalf("%q is %d, its beginning up to %d is %d", lines, is, end, early)
 				}
 			}

@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"time"
@@ -57,13 +58,9 @@ func WriteComplete(
 	doc.send(w, http.StatusOK)
 }
 
-// location is the object's address as this client reaches it.
+// location is the object's address as this client reaches it, by the URL's scheme.
 func location(r *http.Request) string {
-	scheme := "http://"
-	if r.TLS != nil {
-		scheme = "https://"
-	}
-	return scheme + r.Host + r.URL.EscapedPath()
+	return cmp.Or(r.URL.Scheme, "http") + "://" + r.Host + r.URL.EscapedPath()
 }
 
 // heartbeat writes white space to an answer while its result is awaited. It alone

@@ -333,7 +333,7 @@ func TestNoStaleAnswerAfterAnAcknowledgedChange(t *testing.T) {
 				case 2:
 					change(ask{method: "DELETE", path: path}, state{round: round, gone: true})
 				case 3:
-					r.gateway.Cache().Purge("media", fmt.Sprintf("k%d", key))
+					r.show(t, "PURGE", "files.test", fmt.Sprintf("/k%d", key), map[string]string{"Secret-Header": "s3cret"})
 				}
 			}
 		})

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/backends"
 	"sluice/gateway/config"
 	"sluice/test/servers"
 )
@@ -20,7 +21,7 @@ func startPublic(t *testing.T, change ...func(*config.Config)) *rig {
 	c := settings(t, embeddedStore(t), minioStore(t, servers.MinIO(t), "new-media"))
 	c.Hosts = map[string]config.Host{
 		"s3.test":    {Serve: config.ServeS3},
-		"files.test": {Serve: config.ServePublic, Bucket: "media"},
+		"files.test": {Serve: config.ServePublic, Bucket: "media", Purge: config.Purge{Secret: "s3cret"}},
 		"local.test": {
 			Serve: config.ServePublic, Paths: map[string]string{"/system/": "media"},
 			CacheControl: "public, max-age=60", Headers: map[string]string{"X-Robots-Tag": "noindex", "Content-Security-Policy": ""},
@@ -289,6 +290,80 @@ func TestSlowReader(t *testing.T) {
 		n, err := io.CopyN(io.Discard, answer.Body, min(256<<10, size-taken))
 		if taken += n; err != nil {
 			t.Fatalf("after %d bytes: %v", taken, err)
+		}
+	}
+}
+
+// TestPurge: who knows the secret drops a path, as Mastodon's cache buster does, or all that
+// begin alike; nobody else does.
+func TestPurge(t *testing.T) {
+	r := startPublic(t)
+	behind := func(key, content string) {
+		t.Helper()
+		for _, store := range []string{"old", "new"} {
+			_, err := r.store(t, store, "media").Put(t.Context(), backends.PutRequest{Key: key, Body: strings.NewReader(content), Size: int64(len(content))})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	seen := func(want string, keys ...string) {
+		t.Helper()
+		for _, key := range keys {
+			if got := r.show(t, "GET", "files.test", "/"+key, nil); got.body != want {
+				t.Errorf("%s: %v, want %q", key, got, want)
+			}
+		}
+	}
+	all := []string{"a/1", "a/2", "b"}
+	for _, key := range all {
+		behind(key, "one")
+		seen("one", key)
+		behind(key, "two")
+		seen("one", key)
+	}
+	secret := map[string]string{"Secret-Header": "s3cret"}
+	wrong := map[string]string{"Secret-Header": "guess"}
+	if got := r.show(t, "PURGE", "files.test", "/b", wrong); got.status != 403 {
+		t.Errorf("%v", got)
+	}
+	if got := r.show(t, "GET", "files.test", "/b", wrong); got.body != "one" {
+		t.Errorf("%v", got)
+	}
+	if got := r.show(t, "PURGE", "local.test", "/system/b", map[string]string{"Secret-Header": ""}); got.status != 403 {
+		t.Errorf("a host without a secret: %v", got)
+	}
+	seen("one", all...)
+	purge := func(method, path, want string) {
+		t.Helper()
+		if got := r.show(t, method, "files.test", path, secret); got.status != 200 || got.body != want || got.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s %s: %v", method, path, got)
+		}
+	}
+	purge("GET", "/b", "purged: 1\n")
+	seen("two", "b")
+	seen("one", "a/1", "a/2")
+	purge("PURGE", "/a/*", "purged: 2\n")
+	seen("two", all...)
+	purge("PURGE", "/*", "purged: 3\n")
+	purge("PURGE", "/b", "purged: 0\n")
+}
+
+// TestBehindAProxy: a proxy that is trusted says which host was asked for.
+func TestBehindAProxy(t *testing.T) {
+	for _, trusted := range []bool{true, false} {
+		r := startPublic(t, func(c *config.Config) {
+			if trusted {
+				c.TrustedProxies = []string{"127.0.0.1"}
+			}
+		})
+		r.must(t, 200, "", ask{method: "PUT", path: "/media/k", body: "x"})
+		r.quiet(t)
+		for range 2 {
+			got := r.show(t, "GET", "inside.test", "/k", map[string]string{"X-Forwarded-Host": "files.test"})
+			if shown := got.status == 200; shown != trusted {
+				t.Errorf("trusted %v: %v", trusted, got)
+			}
 		}
 	}
 }

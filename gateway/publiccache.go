@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"sluice/gateway/cache"
+	"sluice/gateway/express"
+	"sluice/gateway/mirror"
+)
+
+// held answers what a GET without conditions is answered from the cache, as show would.
+func (g *Gateway) held(host, path string) (express.Hit, bool) {
+	h := g.public[hostName(host)]
+	if h == nil {
+		return express.Hit{}, false
+	}
+	name, key, ok := h.find(path)
+	if !ok {
+		return express.Hit{}, false
+	}
+	bucket := g.buckets.known(name)
+	if bucket == nil {
+		return express.Hit{}, false
+	}
+	e, body, ok := mirror.Public{Bucket: bucket}.Held(key)
+	if !ok {
+		return express.Hit{}, false
+	}
+	memo := e.Memo.Load()
+	if memo == nil || memo.By != h {
+		memo = &cache.Memo{By: h, Head: h.head(e)}
+		e.Memo.Store(memo)
+	}
+	return express.Hit{Head: memo.Head, Body: body, Age: e.Age()}, true
+}
+
+// head is the head of an answer from the cache, but for what changes from one to the next.
+func (h *publicHost) head(e *cache.Entry) []byte {
+	header := http.Header{"Server": serverHeader, "Content-Length": {strconv.FormatInt(e.Info.Size, 10)}}
+	h.describe(header, &e.Info, mirror.Served{Cache: true})
+	header.Del("Age")
+	head := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
+	_ = header.Write(head) // a buffer takes everything
+	return head.Bytes()
+}
+
+// others are the headers that make a request one for ServeHTTP.
+func (g *Gateway) others() []string {
+	others := []string{forwardedHost}
+	for _, h := range g.public {
+		if h.purge.Secret != "" {
+			others = append(others, h.purge.Header)
+		}
+	}
+	return others
+}
+
+// mayPurge tells whether a request is one to drop what is cached, from who may.
+func (h *publicHost) mayPurge(r *http.Request) bool {
+	if h.purge.Secret == "" || r.Method != http.MethodGet && r.Method != "PURGE" {
+		return false
+	}
+	return subtle.ConstantTimeCompare([]byte(r.Header.Get(h.purge.Header)), []byte(h.purge.Secret)) == 1
+}
+
+// drop drops what is cached of a path, or, where that ends in "*", of all that begin so.
+func (h *publicHost) drop(w http.ResponseWriter, path string) {
+	purged := 0
+	if prefix, all := strings.CutSuffix(path, "*"); all {
+		for _, p := range h.paths {
+			if below, ok := strings.CutPrefix(prefix, p.prefix); ok {
+				purged += h.g.cache.PurgePrefix(p.bucket, below)
+			} else if strings.HasPrefix(p.prefix, prefix) {
+				purged += h.g.cache.PurgePrefix(p.bucket, "")
+			}
+		}
+	} else if bucket, key, ok := h.find(path); ok && h.g.cache.Purge(cache.Key{Bucket: bucket, Name: key}) {
+		purged = 1
+	}
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = fmt.Fprintf(w, "purged: %d\n", purged)
+}
