@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
 	"sluice/backends"
 	"sluice/gateway/admin"
 	"sluice/gateway/config"
@@ -29,7 +31,8 @@ func (g *Gateway) listenAdmin(ctx context.Context) (net.Listener, error) {
 
 func (g *Gateway) control() admin.Control {
 	return admin.Control{
-		Buckets: g.status, Command: g.command, Throttle: g.throttle,
+		Buckets: g.status, Command: g.command, Throttle: g.throttle, Cache: g.cache,
+		Metrics: promhttp.HandlerFor(newMetrics(g.cache), promhttp.HandlerOpts{}),
 		Verify: func(ctx context.Context, bucket string) (*migrate.Verification, error) {
 			o, err := g.Operator(ctx, bucket)
 			if err != nil {

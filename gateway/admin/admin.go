@@ -11,6 +11,7 @@ import (
 	"net/http"
 
 	"sluice/backends"
+	"sluice/gateway/cache"
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
@@ -22,6 +23,8 @@ type Control struct {
 	Command  func(ctx context.Context, bucket string, c migrate.Command, o migrate.Order) (migrate.Report, error)
 	Verify   func(ctx context.Context, bucket string) (*migrate.Verification, error)
 	Throttle *throttle.Throttle
+	Cache    *cache.Cache
+	Metrics  http.Handler
 }
 
 // Handler serves
@@ -33,6 +36,9 @@ type Control struct {
 //	GET    /v1/buckets/{bucket}/verify/findings  lines as Client.Findings says
 //	GET    /v1/throttle                          a ThrottleStatus
 //	PUT    /v1/throttle                          throttle.Limits; a ThrottleStatus
+//	GET    /v1/cache                             cache.Stats
+//	POST   /v1/buckets/{bucket}/purge            a PurgeOrder; a PurgeReport
+//	GET    /metrics                              for Prometheus
 //
 // Failures are an Error.
 func (c Control) Handler() http.Handler {
@@ -53,6 +59,11 @@ func (c Control) Handler() http.Handler {
 	handle("GET /v1/buckets/{bucket}/verify/findings", c.findings)
 	handle("GET /v1/throttle", func(w http.ResponseWriter, _ *http.Request) error { return c.throttled(w) })
 	handle("PUT /v1/throttle", c.setThrottle)
+	handle("GET /v1/cache", func(w http.ResponseWriter, _ *http.Request) error {
+		return answer(w, http.StatusOK, c.Cache.Stats())
+	})
+	handle("POST /v1/buckets/{bucket}/purge", c.purge)
+	mux.Handle("GET /metrics", c.Metrics)
 	return mux
 }
 
@@ -104,6 +115,24 @@ func (c Control) findings(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	return v.Findings(w)
+}
+
+func (c Control) purge(w http.ResponseWriter, r *http.Request) error {
+	var o PurgeOrder
+	if err := decode(r, &o); err != nil {
+		return err
+	}
+	var report PurgeReport
+	bucket := r.PathValue("bucket")
+	for _, key := range o.Keys {
+		if c.Cache.Purge(cache.Key{Bucket: bucket, Name: key}) {
+			report.Purged++
+		}
+	}
+	if o.Prefix != nil {
+		report.Purged += c.Cache.PurgePrefix(bucket, *o.Prefix)
+	}
+	return answer(w, http.StatusOK, report)
 }
 
 func (c Control) setThrottle(w http.ResponseWriter, r *http.Request) error {

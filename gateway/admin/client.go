@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"sluice/gateway/cache"
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 )
@@ -107,6 +108,31 @@ func (c *Client) SetThrottle(ctx context.Context, l throttle.Limits) (ThrottleSt
 	var t ThrottleStatus
 	err := c.do(ctx, http.MethodPut, "/v1/throttle", l, &t)
 	return t, err
+}
+
+// Cache counts what the cache does.
+func (c *Client) Cache(ctx context.Context) (cache.Stats, error) {
+	var s cache.Stats
+	err := c.do(ctx, http.MethodGet, "/v1/cache", nil, &s)
+	return s, err
+}
+
+// Purge drops what is cached of a bucket.
+func (c *Client) Purge(ctx context.Context, bucket string, o PurgeOrder) (PurgeReport, error) {
+	var r PurgeReport
+	err := c.do(ctx, http.MethodPost, "/v1/buckets/"+url.PathEscape(bucket)+"/purge", o, &r)
+	return r, err
+}
+
+// PurgeOrder names what to drop.
+type PurgeOrder struct {
+	Keys   []string `json:"keys,omitempty"`
+	Prefix *string  `json:"prefix,omitempty"` // all keys that begin with it
+}
+
+// PurgeReport says how many keys were cached.
+type PurgeReport struct {
+	Purged int `json:"purged"`
 }
 
 // ThrottleStatus is the answer to Throttle.

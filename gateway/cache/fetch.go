@@ -338,10 +338,14 @@ func (b *sharedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// pieceOfFile is what a reader holds in memory of a file: there may be thousands of them,
+// each waiting for its client.
+const pieceOfFile = 16 << 10
+
 // WriteTo writes what is held in memory from where it is.
 func (b *sharedBody) WriteTo(w io.Writer) (written int64, err error) {
 	if b.f.hold.file != nil {
-		return io.Copy(w, struct{ io.Reader }{b})
+		return io.CopyBuffer(w, struct{ io.Reader }{b}, make([]byte, pieceOfFile))
 	}
 	for b.at < b.end {
 		got, err := b.f.await(b.at)

@@ -28,20 +28,26 @@ func (c *Cache) Miss(collapsed bool) {
 
 // Stats are counts since the start, and what is held now.
 type Stats struct {
-	Hits, Misses int64
-	Collapsed    int64 // of the misses, those that shared another's read
-	Saved        int64 // bytes that the stores did not have to send
-	Rejected     int64 // fills that something overtook
-	Evicted      int64 // items that made room
-	Fetches      int64 // reads of the stores under way
-	Items, Bytes int64 // in memory
-	Disk         DiskStats
+	Hits      int64     `json:"hits"` // answers from here
+	Misses    int64     `json:"misses"`
+	Collapsed int64     `json:"collapsed"`   // of the misses, those that shared another's read
+	Saved     int64     `json:"saved_bytes"` // that the stores did not have to send
+	Rejected  int64     `json:"rejected"`    // fills that something overtook
+	Fetches   int64     `json:"fetches"`     // reads of the stores under way
+	Evicted   int64     `json:"evicted"`     // from memory, to make room
+	Items     int64     `json:"items"`       // in memory: objects and blocks
+	Bytes     int64     `json:"bytes"`
+	Disk      DiskStats `json:"disk"`
 }
 
 // DiskStats are those of the tier on disk.
 type DiskStats struct {
-	Hits, Dropped, Broken, Evicted int64
-	Items, Bytes                   int64
+	Hits    int64 `json:"hits"`    // items that came back from it
+	Dropped int64 `json:"dropped"` // items that were not written: it was too busy, or full
+	Broken  int64 `json:"broken"`  // files that were not as they were written
+	Evicted int64 `json:"evicted"`
+	Items   int64 `json:"items"`
+	Bytes   int64 `json:"bytes"`
 }
 
 // Stats counts.
