@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,7 @@ func serveCommand() *cobra.Command {
 				// cost the collector little; by default it would let garbage take
 				// as much memory again.
 				debug.SetGCPercent(gcPercent)
+				defer runtime.KeepAlive(make([]byte, heapFloor))
 			}
 			g, err := gateway.Open(cmd.Context(), c, newLogger(c.Log))
 			if err != nil {
@@ -50,6 +52,10 @@ func serveCommand() *cobra.Command {
 
 // gcPercent is how much garbage may grow beside the live heap, in percent of it.
 const gcPercent = 50
+
+// heapFloor is counted to the live heap and takes no memory, since nothing is ever written
+// there: a gateway that holds a few MiB would else be collected many times a second.
+const heapFloor = 32 << 20
 
 func newLogger(c config.Log) *slog.Logger {
 	var level slog.Level
