@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 
 	"sluice/backends"
 	"sluice/gateway/mirror"
@@ -61,9 +62,13 @@ func notModified(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusNotModified
 }
 
+var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
 // sendBody sends an object's body behind the headers.
 func sendBody(w http.ResponseWriter, r *http.Request, o *backends.Object) {
-	if _, err := io.Copy(w, o.Body); err != nil && r.Context().Err() == nil {
+	buf := copyBuffers.Get().(*[32 << 10]byte)
+	defer copyBuffers.Put(buf)
+	if _, err := io.CopyBuffer(w, o.Body, buf[:]); err != nil && r.Context().Err() == nil {
 		// The headers are out: all that can be done is to break the connection,
 		// so that the client does not take what it has for the whole.
 		panic(http.ErrAbortHandler)

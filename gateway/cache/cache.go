@@ -134,7 +134,7 @@ type Options struct {
 	Dir     string // of the tier on disk; "": none
 	MaxDisk int64  // bytes of its files
 
-	SpoolDir string // where answers are held that several read and memory has no room for
+	SpoolDir string // where long answers are held that several read
 	MaxSpool int64  // bytes of them
 }
 

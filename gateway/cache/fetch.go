@@ -18,7 +18,9 @@ import (
 type Ask struct {
 	Key
 	Range string // one part; "": the whole object
-	ACL   bool   // with the object's ACL
+	// Public: it is for everyone, and comes with the object's ACL. Only then are long answers
+	// shared: crowds come by the public hosts, and who signs reads large objects once.
+	Public bool
 }
 
 // Opener asks the stores, and answers which one it was that answered.
@@ -121,7 +123,7 @@ func (f *fetch) open(ctx context.Context, open Opener) {
 		f.first = firstOf(&f.object.Info)
 		f.end = f.first + f.object.Length
 		f.got = f.first
-		f.hold, f.free = f.c.fetches.room(f.first, f.end, f.c.Whole(f.object.Length))
+		f.hold, f.free = f.room()
 		f.entry = f.keep()
 	}
 	f.c.fetches.mu.Lock()
@@ -131,6 +133,28 @@ func (f *fetch) open(ctx context.Context, open Opener) {
 	if left {
 		f.close()
 	}
+}
+
+// room finds a place for the answer: memory for a short one, a file for others; nil where
+// there is none.
+func (f *fetch) room() (h *hold, free func()) {
+	a, length := &f.c.fetches, f.end-f.first
+	h = &hold{first: f.first, end: f.end}
+	switch short := f.c.Whole(length); {
+	case short && a.memory.TryAcquire(length):
+		return h, func() { a.memory.Release(length) }
+	case !short && !f.ask.Public, !a.memory.TryAcquire(BlockSize):
+		return nil, func() {}
+	}
+	free = func() { a.memory.Release(BlockSize) }
+	if a.spool.TryAcquire(length) {
+		free = func() { a.memory.Release(BlockSize); a.spool.Release(length) }
+		if h.file = unnamed(a.spoolDir); h.file != nil {
+			return h, free
+		}
+	}
+	free()
+	return nil, func() {}
 }
 
 // firstOf is where in its object an answer begins.

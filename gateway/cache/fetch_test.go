@@ -103,7 +103,7 @@ func TestManyReadersOneRead(t *testing.T) {
 				collapsed := new(atomic.Int64)
 				for i := range many {
 					readers.Go(func() {
-						f, err := c.Fetch(t.Context(), Ask{Key: key(1)}, always, s.open(0, int64(size)))
+						f, err := c.Fetch(t.Context(), Ask{Key: key(1), Public: true}, always, s.open(0, int64(size)))
 						if err != nil {
 							t.Error(err)
 							return
@@ -167,12 +167,12 @@ func TestAReadIsNotJoinedAfterAChange(t *testing.T) {
 	c := New(Options{MaxBytes: 64 << 20, MaxObject: 8 << 20})
 	s := &source{content: content(100)}
 	changed := false
-	first, err := c.Fetch(t.Context(), Ask{Key: key(1)}, func() bool { return !changed }, s.open(0, 100))
+	first, err := c.Fetch(t.Context(), Ask{Key: key(1), Public: true}, func() bool { return !changed }, s.open(0, 100))
 	if err != nil {
 		t.Fatal(err)
 	}
 	changed = true
-	second, err := c.Fetch(t.Context(), Ask{Key: key(1)}, always, s.open(0, 100))
+	second, err := c.Fetch(t.Context(), Ask{Key: key(1), Public: true}, always, s.open(0, 100))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestAReadGoesNoFurtherThanItsReaders(t *testing.T) {
 	c := New(Options{MaxBytes: 64 << 20, MaxObject: 8 << 20, SpoolDir: t.TempDir(), MaxSpool: 64 << 20})
 	const size = 40 << 20
 	s := &source{content: content(size)}
-	f, err := c.Fetch(t.Context(), Ask{Key: key(1)}, always, s.open(0, size))
+	f, err := c.Fetch(t.Context(), Ask{Key: key(1), Public: true}, always, s.open(0, size))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestLeavingBeforeTheAnswer(t *testing.T) {
 		ask := func(ctx context.Context) chan error {
 			done := make(chan error, 1)
 			go func() {
-				f, err := c.Fetch(ctx, Ask{Key: key(1)}, always, s.open(0, 100))
+				f, err := c.Fetch(ctx, Ask{Key: key(1), Public: true}, always, s.open(0, 100))
 				if err == nil {
 					_, err = io.ReadAll(f.Body(0, 100))
 					f.Close()
@@ -257,7 +257,7 @@ func TestTooLargeToBeShared(t *testing.T) {
 	s := &source{content: content(size)}
 	var bodies []io.ReadCloser
 	for range 3 {
-		f, err := c.Fetch(t.Context(), Ask{Key: key(1)}, always, s.open(0, size))
+		f, err := c.Fetch(t.Context(), Ask{Key: key(1), Public: true}, always, s.open(0, size))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,6 +276,24 @@ func TestTooLargeToBeShared(t *testing.T) {
 	c.restored(t)
 }
 
+// TestWhoSignsReadsLargeObjectsAlone, and small ones with others.
+func TestWhoSignsReadsLargeObjectsAlone(t *testing.T) {
+	c := New(Options{MaxBytes: 64 << 20, MaxObject: 8 << 20, SpoolDir: t.TempDir(), MaxSpool: 64 << 20})
+	for size, reads := range map[int]int64{1000: 1, 9 << 20: 2} {
+		s := &source{content: content(size)}
+		for range 2 {
+			f, err := c.Fetch(t.Context(), Ask{Key: key(size)}, always, s.open(0, int64(size)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+		}
+		if s.opened.Load() != reads {
+			t.Errorf("%d bytes: %d reads", size, s.opened.Load())
+		}
+	}
+}
+
 // TestTornReadsAreNotKept, nor taken for whole by any of their readers.
 func TestTornReadsAreNotKept(t *testing.T) {
 	for name, size := range map[string]int{"small": 1000, "in memory": 3 * BlockSize, "in a file": 20 * BlockSize} {
@@ -284,7 +302,7 @@ func TestTornReadsAreNotKept(t *testing.T) {
 			s := &source{content: content(size), short: int64(size - 10)}
 			var bodies []io.ReadCloser
 			for range 3 {
-				f, err := c.Fetch(t.Context(), Ask{Key: key(1)}, always, s.open(0, int64(size)))
+				f, err := c.Fetch(t.Context(), Ask{Key: key(1), Public: true}, always, s.open(0, int64(size)))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -314,7 +332,7 @@ func TestErrorsAreShared(t *testing.T) {
 		var readers sync.WaitGroup
 		for range 100 {
 			readers.Go(func() {
-				if _, err := c.Fetch(t.Context(), Ask{Key: key(1)}, always, s.open(0, 0)); !errors.Is(err, backends.ErrUnavailable) {
+				if _, err := c.Fetch(t.Context(), Ask{Key: key(1), Public: true}, always, s.open(0, 0)); !errors.Is(err, backends.ErrUnavailable) {
 					t.Error(err)
 				}
 			})
@@ -336,7 +354,7 @@ func TestRangesAreKeptByBlocks(t *testing.T) {
 	s := &source{content: content(size)}
 	read := func(first, end int64) {
 		t.Helper()
-		f, err := c.Fetch(t.Context(), Ask{Key: key(1), Range: rangeText(first, end, size)}, always, s.open(first, end))
+		f, err := c.Fetch(t.Context(), Ask{Key: key(1), Range: rangeText(first, end, size), Public: true}, always, s.open(first, end))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -371,7 +389,7 @@ func TestRangesAreKeptByBlocks(t *testing.T) {
 func TestNoSpool(t *testing.T) {
 	c := New(Options{MaxBytes: 64 << 20, MaxObject: 1 << 20, SpoolDir: t.TempDir() + "/absent", MaxSpool: 64 << 20})
 	s := &source{content: content(9 << 20)}
-	f, err := c.Fetch(t.Context(), Ask{Key: key(1)}, always, s.open(0, 9<<20))
+	f, err := c.Fetch(t.Context(), Ask{Key: key(1), Public: true}, always, s.open(0, 9<<20))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,27 +18,6 @@ type hold struct {
 	blocks [][]byte // in memory, with all their capacity
 }
 
-// room finds a place for an answer: memory for a short one, a file for others; nil where
-// neither has room.
-func (a *fetches) room(first, end int64, short bool) (h *hold, free func()) {
-	h = &hold{first: first, end: end}
-	length := end - first
-	if short && a.memory.TryAcquire(length) {
-		return h, func() { a.memory.Release(length) }
-	}
-	if a.memory.TryAcquire(BlockSize) {
-		free = func() { a.memory.Release(BlockSize) }
-		if a.spool.TryAcquire(length) {
-			free = func() { a.memory.Release(BlockSize); a.spool.Release(length) }
-			if h.file = unnamed(a.spoolDir); h.file != nil {
-				return h, free
-			}
-		}
-		free()
-	}
-	return nil, func() {}
-}
-
 // unnamed is a file that is gone when it is closed; nil if there can be none.
 func unnamed(dir string) *os.File {
 	f, err := os.CreateTemp(dir, "spool-*")

@@ -104,7 +104,7 @@ func (x *blocks) open(at int64) (*cache.Fetched, error) {
 	b := x.l.b
 	l := &lookup{b: b, v: b.view(), st: b.stamp(x.l.r.Key), r: x.l.r, w: x.l.w, key: x.l.key, epoch: b.cache.Epoch()}
 	asked := rangeOf(at, x.end)
-	f, err := b.cache.Fetch(x.ctx, cache.Ask{Key: l.key, Range: asked, ACL: l.w.acl}, l.still, l.opener(asked))
+	f, err := b.cache.Fetch(x.ctx, cache.Ask{Key: l.key, Range: asked, Public: l.w.acl}, l.still, l.opener(asked))
 	if err != nil {
 		return nil, err
 	}

@@ -159,7 +159,7 @@ func (l *lookup) serve(ctx context.Context, e *cache.Entry, body []byte) (*backe
 	case missing == to:
 		l.b.cache.Hit(o.Length)
 		return o, served, nil
-	case l.r.Range == "" || missing == from:
+	case l.r.Range == "" || missing == from || !l.byBlocks(to-missing):
 		return nil, served, errGaps
 	}
 	// Asked for before the headers go out: from here on nobody can be told of an error.
@@ -189,21 +189,29 @@ func (l *lookup) span(i *backends.Info) (from int64, err error) {
 	return start, err
 }
 
+// byBlocks tells whether so much of an object is read in blocks: by who signs, small ranges
+// are. Others it is answered at once, by one read of one store.
+func (l *lookup) byBlocks(length int64) bool { return l.w.acl || l.b.cache.Whole(length) }
+
 // slice is how much of an object one read of the stores brings in answer to a range: the
 // client may not want the rest, and what it brings is held for others.
 const slice = 64 << 20
 
 // widened is a range in whole blocks, and no more than a slice; as it is where its place is
-// not known before the size is.
-func widened(r string) string {
-	start, length, ok, err := backends.ParseRange(r, 1<<62)
+// not known before the size is. ok is false for a range that is not read in blocks.
+func (l *lookup) widened() (r string, ok bool) {
+	const most = 1 << 62 // of a size that is not known
+	r = l.r.Range
+	start, length, ok, err := backends.ParseRange(r, most)
 	switch {
 	case !ok || err != nil:
-		return ""
-	case start+length == 1<<62 && r[len("bytes=")] == '-': // the last bytes
-		return r
+		return "", true // it means the whole
+	case !l.byBlocks(length):
+		return "", false
+	case r[len("bytes=")] == '-': // the last bytes
+		return r, true
 	}
-	return rangeOf(start, start+length)
+	return rangeOf(start, start+length), true
 }
 
 func rangeOf(from, to int64) string {
@@ -216,17 +224,14 @@ const noEntry = "uri-miss" // there was no entry that says what is asked for
 
 // fetch asks the stores.
 func (l *lookup) fetch(ctx context.Context) (*backends.Object, Served, error) {
-	if l.w.head {
+	asked, ok := l.widened()
+	if l.w.head || !ok {
 		l.b.cache.Miss(false)
 		o, served, err := l.b.readStores(ctx, l.v, l.st, l.r, l.w)
 		served.Missed = noEntry
 		return o, served, l.absent(err)
 	}
-	asked := ""
-	if l.r.Range != "" {
-		asked = widened(l.r.Range)
-	}
-	f, err := l.b.cache.Fetch(ctx, cache.Ask{Key: l.key, Range: asked, ACL: l.w.acl}, l.still, l.opener(asked))
+	f, err := l.b.cache.Fetch(ctx, cache.Ask{Key: l.key, Range: asked, Public: l.w.acl}, l.still, l.opener(asked))
 	if err != nil {
 		if errors.Is(err, backends.ErrInvalidRange) && asked != l.r.Range {
 			return l.b.readStores(ctx, l.v, l.st, l.r, l.w) // who says what was asked for
