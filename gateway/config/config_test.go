@@ -23,8 +23,9 @@ credentials: [ { access_key_id: c, secret_access_key: s, buckets: [media] } ]
 hosts:
   s3.test:    { serve: s3 }
   files.test: { serve: public, bucket: media, headers: { X-Robots-Tag: noindex } }
-  local.test: { serve: public, paths: { /system/: media } }
-cache: { memory: 64MiB, max_object_size: 1.5MB }
+  local.test: { serve: public, paths: { /system/: media }, purge: { header: X-Key, secret: "${SECRET}" } }
+trusted_proxies: [10.0.0.0/8, "::1"]
+cache: { memory: 64MiB, max_object_size: 1.5MB, disk: 5GiB, stale: 2h }
 migration:
   mirror: { sync_timeout: 500ms }
   backfill:
@@ -54,6 +55,12 @@ func TestValidFile(t *testing.T) {
 	}
 	if c.Cache.Memory != 64<<20 || c.Cache.MaxObjectSize != 1_500_000 || c.Migration.Mirror.SyncTimeout != Duration(500*time.Millisecond) {
 		t.Errorf("sizes %d, %d, timeout %v", c.Cache.Memory, c.Cache.MaxObjectSize, time.Duration(c.Migration.Mirror.SyncTimeout))
+	}
+	if p := c.Hosts["local.test"].Purge; p.Header != "X-Key" || p.Secret != "from the environment" || c.Cache.Disk != 5<<30 {
+		t.Errorf("purge %+v, cache %+v", p, c.Cache)
+	}
+	if p, err := c.Proxies(); err != nil || len(p) != 2 || p[0].Bits() != 8 || p[1].Bits() != 128 {
+		t.Errorf("proxies %v, %v", p, err)
 	}
 	if c.Migration.Mirror.OnSecondaryError != "queue" || c.Cache.TTL == 0 || !c.Version2 {
 		t.Error("the defaults of what the file leaves out are gone")
@@ -119,7 +126,10 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"mode: lazy", "mode: later", `migration.backfill.order[1].mode: "later" is not one of copy, lazy, skip`},
 		{"prefix: cache/", "prefix: media/", `migration.backfill.order[1].prefix: "media/" has a rule already: order[0]`},
 		{"serve: s3", "serve: s4", `hosts.s3.test.serve: "s4" is not one of s3, public`},
-		{"serve: s3", "serve: s3, bucket: media", "hosts.s3.test: paths, bucket, cache_control and headers are a public host's"},
+		{"serve: s3", "serve: s3, bucket: media", "hosts.s3.test: paths, bucket, cache_control, headers and purge are a public host's"},
+		{"serve: s3", "serve: s3, purge: { secret: x }", "hosts.s3.test: paths, bucket, cache_control, headers and purge are a public host's"},
+		{`X-Key, secret: "${SECRET}"`, `X-Key, secret: "${SECRETT}"`, "hosts.local.test.purge.secret: the environment variable SECRETT is not set"},
+		{"10.0.0.0/8", "10.0.0.0/40", `trusted_proxies: "10.0.0.0/40" is not an address`},
 		{"public, bucket: media,", "public,", "hosts.files.test: name the bucket it shows"},
 		{"public, bucket: media,", "public, bucket: media, paths: { /a/: media },", "hosts.files.test: name the bucket it shows"},
 		{"public, bucket: media,", "public, bucket: medai,", `hosts.files.test.bucket: there is no bucket "medai"`},

@@ -13,13 +13,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
 	"sluice/backends"
 	"sluice/test/process"
 	"sluice/test/servers"
 )
 
 // BenchmarkPublic compares the public host with nginx before the same store, with the same
-// headers, in turns: what is cached, and what is not.
+// headers, in turns: what is cached, and what is not. What is not cached nginx asks for twice:
+// as a stranger, of a bucket that is open to everyone, and, as Sluice does, signed.
 //
 //	go test ./test/bench -run - -bench Public -benchtime 1x
 func BenchmarkPublic(b *testing.B) {
@@ -32,6 +36,7 @@ func BenchmarkPublic(b *testing.B) {
 	passing := process.StartBefore(b, process.Of(old, "old-media"), process.Of(new, "new-media"), hosts+"cache: { memory: 0B }")
 	front := nginx(b, publicServer(old.Endpoint, "old-media", true))
 	through := nginx(b, publicServer(old.Endpoint, "old-media", false))
+	signed := make(map[string]string) // the query that signs a read, by key
 	for _, size := range []int{1 << 10, 64 << 10, 1 << 20} {
 		key := fmt.Sprintf("bench/%d", size)
 		_, err := oldStore.Put(b.Context(), backends.PutRequest{
@@ -44,8 +49,8 @@ func BenchmarkPublic(b *testing.B) {
 		both := func(what, other string, ours, theirs string) {
 			var rates, slowest [2]float64
 			for range rounds {
-				for i, url := range []string{ours, theirs} {
-					rate, p99 := wrk(b, url+"/"+key)
+				for i, url := range []string{ours + "/" + key, theirs + "/" + key + signed[key]} {
+					rate, p99 := wrk(b, url)
 					rates[i] += rate / rounds
 					slowest[i] += p99 / rounds
 				}
@@ -54,8 +59,28 @@ func BenchmarkPublic(b *testing.B) {
 				size>>10, what, rates[0], slowest[0], other, rates[1], slowest[1], rates[0]/rates[1])
 		}
 		both("cached", "nginx `proxy_cache`", gateway.Endpoint, "http://"+front)
-		both("not cached", "nginx `proxy_pass`", passing.Endpoint, "http://"+through)
+		both("not cached", "nginx `proxy_pass`, unsigned", passing.Endpoint, "http://"+through)
+		signed[key], err = presigned(b, old, key)
+		if err != nil {
+			b.Fatal(err)
+		}
+		both("not cached", "nginx `proxy_pass`, signed", passing.Endpoint, "http://"+through)
 	}
+}
+
+// presigned is the query that signs a read of an object.
+func presigned(b *testing.B, s *servers.Server, key string) (string, error) {
+	c, err := minio.New(strings.TrimPrefix(s.Endpoint, "http://"), &minio.Options{
+		Creds: credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""), Region: "us-east-1",
+	})
+	if err != nil {
+		return "", err
+	}
+	u, err := c.PresignedGetObject(b.Context(), "old-media", key, time.Hour, nil)
+	if err != nil {
+		return "", err
+	}
+	return "?" + u.RawQuery, nil
 }
 
 // open lets everyone read a bucket's objects, as nginx asks for them.
@@ -90,7 +115,7 @@ func publicServer(upstream, bucket string, cached bool) string {
       proxy_hide_header x-amz-bucket-region;
       proxy_ignore_headers Set-Cookie;
       proxy_http_version 1.1;
-      proxy_pass http://store/%[1]s$uri;
+      proxy_pass http://store/%[1]s$uri$is_args$args;
       proxy_intercept_errors off;
       %[3]s
       add_header Access-Control-Allow-Origin '*';
