@@ -59,9 +59,11 @@ func (s *Store) do(ctx context.Context, r *request) (*http.Response, error) {
 
 func (s *Store) send(ctx context.Context, r *request) (*http.Response, error) {
 	var connected atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	})
+	if r.mutation { // of a read nobody asks whether it was sent
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+		})
+	}
 	req, sent, err := s.build(ctx, r)
 	if err != nil {
 		return nil, s.fail(r, err, false)
