@@ -23,6 +23,7 @@ import (
 	"sluice/gateway/mirror"
 	"sluice/gateway/s3api"
 	"sluice/gateway/sigv4"
+	"sluice/tls"
 )
 
 // Gateway serves S3 on the buckets of a configuration. It is an http.Handler.
@@ -45,6 +46,8 @@ type Gateway struct {
 	requests    chan struct{}      // a slot for each request in flight
 	forms       chan struct{}      // a slot for each form whose file is taken in
 	cors        *corsAnswers
+
+	certificates *tls.Keeper
 }
 
 var serverHeader = []string{"Sluice"}
@@ -56,12 +59,18 @@ func (g *Gateway) Run(ctx context.Context) error {
 	rooms.Go(func() { g.repairer.Run(ctx) })
 	rooms.Go(func() { g.buckets.run(ctx) })
 	rooms.Go(func() { g.throttle.Run(ctx) })
+	rooms.Go(func() { g.certificates.Run(ctx) })
 	rooms.Wait()
 	return g.Close()
 }
 
 // Close gives up a gateway that was opened but never served.
-func (g *Gateway) Close() error { return errors.Join(g.journal.Close(), g.acls.Close()) }
+func (g *Gateway) Close() error {
+	if g.certificates != nil {
+		g.certificates.Close()
+	}
+	return errors.Join(g.journal.Close(), g.acls.Close())
+}
 
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -22,6 +22,10 @@ type Control struct {
 	Command  func(ctx context.Context, bucket string, c migrate.Command, o migrate.Order) (migrate.Report, error)
 	Verify   func(ctx context.Context, bucket string) (*migrate.Verification, error)
 	Throttle *throttle.Throttle
+
+	Certificates func() Certificates
+	Conditions   func() []migrate.Condition        // of the gateway itself
+	Doctor       func(ctx context.Context) []Check // looks at everything that can be wrong around it
 }
 
 // Handler serves
@@ -33,6 +37,9 @@ type Control struct {
 //	GET    /v1/buckets/{bucket}/verify/findings  lines as Client.Findings says
 //	GET    /v1/throttle                          a ThrottleStatus
 //	PUT    /v1/throttle                          throttle.Limits; a ThrottleStatus
+//	GET    /v1/certificates                      Certificates
+//	GET    /v1/conditions                        the gateway's own []migrate.Condition
+//	POST   /v1/doctor                            a list of Check
 //
 // Failures are an Error.
 func (c Control) Handler() http.Handler {
@@ -53,6 +60,15 @@ func (c Control) Handler() http.Handler {
 	handle("GET /v1/buckets/{bucket}/verify/findings", c.findings)
 	handle("GET /v1/throttle", func(w http.ResponseWriter, _ *http.Request) error { return c.throttled(w) })
 	handle("PUT /v1/throttle", c.setThrottle)
+	handle("GET /v1/certificates", func(w http.ResponseWriter, _ *http.Request) error {
+		return answer(w, http.StatusOK, c.Certificates())
+	})
+	handle("GET /v1/conditions", func(w http.ResponseWriter, _ *http.Request) error {
+		return answer(w, http.StatusOK, c.Conditions())
+	})
+	handle("POST /v1/doctor", func(w http.ResponseWriter, r *http.Request) error {
+		return answer(w, http.StatusOK, c.Doctor(r.Context()))
+	})
 	return mux
 }
 

@@ -1,0 +1,108 @@
+package tls
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+	"github.com/mholt/acmez/v3/acme"
+)
+
+// attempts remembers what came of asking for each name's certificate, so that a CA is not
+// asked more often than does any good, whoever wants to: the start, the renewal, a
+// handshake.
+type attempts struct {
+	mu     sync.Mutex
+	byName map[string]attempt
+}
+
+type attempt struct {
+	failures int // in a row
+	err      string
+	next     time.Time
+}
+
+// The first pause after a failure, doubled by each further one, and the longest.
+const (
+	outagePause, longestOutage   = 5 * time.Second, 10 * time.Minute // the CA was not reached
+	refusalPause, longestRefusal = time.Minute, 6 * time.Hour        // it said no: Let's Encrypt takes five of these an hour
+)
+
+func (a *attempts) get(name string) attempt {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.byName[name]
+}
+
+// failed records a failure, unless it is one that is recorded: the next attempt is not due.
+func (a *attempts) failed(name string, err error) (next time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at := a.byName[name]
+	if time.Now().Before(at.next) {
+		return at.next
+	}
+	wait, longest := outagePause, longestOutage
+	if refused(err) {
+		wait, longest = refusalPause, longestRefusal
+	}
+	at.next = time.Now().Add(min(wait<<min(at.failures, 20), longest))
+	at.failures++
+	at.err = explain(name, err)
+	a.byName[name] = at
+	return at.next
+}
+
+func (a *attempts) succeeded(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.byName, name)
+}
+
+// refused tells a CA's no from not having reached it.
+func refused(err error) bool { return errors.As(err, new(acme.Problem)) }
+
+// acmeIssuer is CertMagic's, with attempts counted and spaced here.
+type acmeIssuer struct {
+	*certmagic.ACMEIssuer
+	attempts *attempts
+}
+
+// PreCheck is ACMEIssuer's, which must never ask the terminal.
+func (i acmeIssuer) PreCheck(ctx context.Context, names []string, _ bool) error {
+	return i.ACMEIssuer.PreCheck(ctx, names, false)
+}
+
+// Issue asks the CA once. CertMagic would go on asking, and hold a handshake meanwhile.
+func (i acmeIssuer) Issue(ctx context.Context, csr *x509.CertificateRequest) (*certmagic.IssuedCertificate, error) {
+	name := nameOf(csr)
+	before := i.attempts.get(name)
+	if wait := time.Until(before.next); wait > 0 {
+		return nil, certmagic.ErrNoRetry{Err: fmt.Errorf("%s (the next attempt is in %v)", before.err, wait.Round(time.Second))}
+	}
+	// After a failure Let's Encrypt's staging environment is asked first.
+	ctx = context.WithValue(ctx, certmagic.AttemptsCtxKey, &before.failures)
+	issued, err := i.ACMEIssuer.Issue(ctx, csr)
+	switch {
+	case err == nil:
+		i.attempts.succeeded(name)
+		return issued, nil
+	case ctx.Err() == nil:
+		i.attempts.failed(name, err)
+	}
+	return nil, certmagic.ErrNoRetry{Err: err}
+}
+
+func nameOf(csr *x509.CertificateRequest) string {
+	if len(csr.DNSNames) > 0 {
+		return csr.DNSNames[0]
+	}
+	if len(csr.IPAddresses) > 0 {
+		return csr.IPAddresses[0].String()
+	}
+	return csr.Subject.CommonName
+}

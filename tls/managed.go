@@ -1,0 +1,271 @@
+package tls
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+	"github.com/hashicorp/golang-lru/v2/expirable"
+	"github.com/mholt/acmez/v3/acme"
+)
+
+// managed are the certificates that CertMagic keeps, from a CA or from our own: in memory
+// those in use, in files all of them. Its configurations share both, and differ in how a
+// name is proven to be ours.
+type managed struct {
+	o        Options
+	ca       *localCA // nil in Auto
+	cache    *certmagic.Cache
+	names    []string // for which certificates are kept at all times
+	attempts attempts
+
+	named    *certmagic.Config // by HTTP-01 and TLS-ALPN-01, or by the local CA
+	wildcard *certmagic.Config // by DNS-01; the same as named where none is needed
+	onDemand *certmagic.Config // as named, when a handshake asks for it
+
+	refused *expirable.LRU[string, struct{}] // names on demand for which there is no bucket
+	asking  chan struct{}                    // a slot for each question to Options.Bucket
+
+	life context.Context // ends with close
+	end  context.CancelFunc
+
+	mu   sync.Mutex
+	seen map[string]bool // names of certificates that were in use
+}
+
+const (
+	onDemandTimeout = 60 * time.Second // as long as a handshake waits for its certificate
+	refusedFor      = time.Minute
+	maxRefused      = 4096
+	maxAsking       = 4
+)
+
+func openManaged(o Options) (*managed, error) {
+	m := &managed{
+		o: o, attempts: attempts{byName: make(map[string]attempt)}, seen: make(map[string]bool),
+		refused: expirable.NewLRU[string, struct{}](maxRefused, nil, refusedFor), asking: make(chan struct{}, maxAsking),
+	}
+	m.life, m.end = context.WithCancel(context.Background())
+	storage, err := openStorage(o.Dir, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	m.names = slices.Clone(o.Names)
+	if o.Mode == Internal {
+		if m.ca, err = openLocalCA(filepath.Join(o.Dir, "internal")); err != nil {
+			return nil, err
+		}
+		m.names = append(m.names, "localhost", "127.0.0.1", "::1")
+	}
+	for _, host := range o.S3Hosts {
+		if m.ca != nil || len(o.DNS) > 0 {
+			m.names = append(m.names, "*."+host)
+		}
+	}
+	slices.Sort(m.names)
+	m.names = slices.Compact(m.names)
+	template, err := m.template()
+	if err != nil {
+		return nil, err
+	}
+	m.cache = certmagic.NewCache(certmagic.CacheOptions{
+		GetConfigForCert: func(c certmagic.Certificate) (*certmagic.Config, error) { return m.configFor(c.Names[0]), nil },
+		Logger:           newZap(o.Log), RenewCheckInterval: o.Check,
+	})
+	config := func(demand *certmagic.OnDemandConfig) *certmagic.Config {
+		c := certmagic.Config{Storage: storage, Logger: newZap(o.Log), OnEvent: m.event, OnDemand: demand}
+		if len(o.Names) > 0 {
+			c.DefaultServerName = o.Names[0] // for who names none
+		}
+		return certmagic.New(m.cache, c)
+	}
+	m.named, m.onDemand = config(nil), config(&certmagic.OnDemandConfig{DecisionFunc: m.decide})
+	m.wildcard = m.named
+	m.named.Issuers = []certmagic.Issuer{m.issuer(m.named, template)}
+	m.onDemand.Issuers = []certmagic.Issuer{m.issuer(m.onDemand, template)}
+	if len(o.DNS) > 0 && m.ca == nil {
+		solver, err := newDNSSolver(o.DNS)
+		if err != nil {
+			m.close()
+			return nil, err
+		}
+		solver.Logger, template.DNS01Solver = newZap(o.Log), solver
+		m.wildcard = config(nil)
+		m.wildcard.Issuers = []certmagic.Issuer{m.issuer(m.wildcard, template)}
+	}
+	return m, nil
+}
+
+// template is what the ACME issuers have in common. CertMagic opens listeners for
+// challenges where there are none; ours are at these addresses.
+func (m *managed) template() (certmagic.ACMEIssuer, error) {
+	o := m.o
+	t := certmagic.ACMEIssuer{
+		CA: o.Directory, Email: o.Email, Agreed: true, Logger: newZap(o.Log), DisableHTTPChallenge: o.HTTP == "",
+	}
+	if o.EAB.KeyID != "" {
+		t.ExternalAccount = &acme.EAB{KeyID: o.EAB.KeyID, MACKey: o.EAB.Key}
+	}
+	if o.CAFile != "" {
+		raw, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return t, fmt.Errorf("tls.acme.ca_file: %w", err)
+		}
+		if t.TrustedRoots, err = x509.SystemCertPool(); err != nil {
+			t.TrustedRoots = x509.NewCertPool()
+		}
+		if !t.TrustedRoots.AppendCertsFromPEM(raw) {
+			return t, fmt.Errorf("tls.acme.ca_file: there is no certificate in %s", o.CAFile)
+		}
+	}
+	t.ListenHost, t.AltHTTPPort = hostPort(o.HTTP)
+	_, t.AltTLSALPNPort = hostPort(o.HTTPS)
+	if t.ListenHost == "" {
+		t.ListenHost, _ = hostPort(o.HTTPS)
+	}
+	return t, nil
+}
+
+func hostPort(address string) (host string, port int) {
+	host, word, _ := net.SplitHostPort(address)
+	port, _ = strconv.Atoi(word)
+	return host, port
+}
+
+func (m *managed) issuer(c *certmagic.Config, template certmagic.ACMEIssuer) certmagic.Issuer {
+	if m.ca != nil {
+		return m.ca
+	}
+	return acmeIssuer{certmagic.NewACMEIssuer(c, template), &m.attempts}
+}
+
+// configFor is how a name's certificate is kept.
+func (m *managed) configFor(name string) *certmagic.Config {
+	_, kept := slices.BinarySearch(m.names, name)
+	switch {
+	case kept && strings.HasPrefix(name, "*."):
+		return m.wildcard
+	case kept:
+		return m.named
+	}
+	return m.onDemand
+}
+
+// certificate answers a handshake: a certificate that is held, a CA's challenge (TLS-ALPN-01),
+// or, for a bucket's name, one that is obtained while the client waits.
+func (m *managed) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
+	if !m.below(name) {
+		return m.named.GetCertificate(hello)
+	}
+	// What is begun at a CA is brought to its end, whether the client waits or not.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(hello.Context()), onDemandTimeout)
+	defer cancel()
+	defer context.AfterFunc(m.life, cancel)()
+	return m.onDemand.GetCertificateWithContext(ctx, hello)
+}
+
+// below tells whether a name is a bucket's, without a certificate of those that are kept.
+func (m *managed) below(name string) bool {
+	if _, kept := slices.BinarySearch(m.names, name); kept {
+		return false
+	}
+	if _, parent, ok := strings.Cut(name, "."); ok {
+		if _, covered := slices.BinarySearch(m.names, "*."+parent); covered {
+			return false
+		}
+	}
+	_, ok := m.bucketOf(name)
+	return ok
+}
+
+// run sees to it that there is a certificate for each name. From then on CertMagic renews.
+func (m *managed) run(ctx context.Context) {
+	if m.ca != nil {
+		m.o.Log.Info("certificates are signed by a CA of our own: have clients trust it", "ca", m.ca.file)
+	}
+	var names sync.WaitGroup
+	for _, name := range m.names {
+		names.Go(func() { m.hold(ctx, name) })
+	}
+	names.Wait()
+}
+
+// hold loads a name's certificate, or obtains it, however long that takes.
+func (m *managed) hold(ctx context.Context, name string) {
+	for {
+		err := m.configFor(name).ManageSync(ctx, []string{name})
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		next := m.attempts.failed(name, err)
+		m.o.Log.Warn("no certificate", "name", name, "error", m.attempts.get(name).err, "next", next)
+		if pause(ctx, time.Until(next)) != nil {
+			return
+		}
+	}
+}
+
+// event is told by CertMagic what happens.
+func (m *managed) event(_ context.Context, event string, data map[string]any) error {
+	switch event {
+	case "cert_obtained":
+		m.o.Log.Info("certificate obtained", "name", data["identifier"], "issuer", data["issuer"], "renewal", data["renewal"])
+	case "cached_managed_cert":
+		names, _ := data["sans"].([]string)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		for _, name := range names {
+			m.seen[name] = true
+		}
+	}
+	return nil
+}
+
+// list tells of the names that are kept, and of those on demand that were asked for.
+func (m *managed) list() []Certificate {
+	all := make(map[string]bool)
+	for _, name := range m.names {
+		all[name] = true
+	}
+	m.mu.Lock()
+	maps.Copy(all, m.seen)
+	m.mu.Unlock()
+	m.attempts.mu.Lock()
+	for name := range m.attempts.byName {
+		all[name] = true
+	}
+	m.attempts.mu.Unlock()
+	list := make([]Certificate, 0, len(all))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		c := Certificate{Name: name}
+		for _, cert := range m.cache.AllMatchingCertificates(name) {
+			if cert.Names[0] == name && cert.Leaf.NotAfter.After(c.NotAfter) {
+				c = describe(name, cert.Leaf)
+			}
+		}
+		at := m.attempts.get(name)
+		c.Error, c.Next = at.err, at.next
+		_, kept := slices.BinarySearch(m.names, name)
+		if kept || c.Error != "" || time.Now().Before(c.NotAfter) { // else nobody asks for it any more
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+func (m *managed) close() {
+	m.end()
+	m.cache.Stop()
+}
