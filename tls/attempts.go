@@ -63,8 +63,11 @@ func (a *attempts) succeeded(name string) {
 	delete(a.byName, name)
 }
 
-// refused tells a CA's no from not having reached it.
-func refused(err error) bool { return errors.As(err, new(acme.Problem)) }
+// refused tells a CA's no from its not having been reached, and from its own trouble.
+func refused(err error) bool {
+	var problem acme.Problem
+	return errors.As(err, &problem) && problem.Type != acme.ProblemTypeServerInternal && problem.Type != acme.ProblemTypeBadNonce
+}
 
 // acmeIssuer is CertMagic's, with attempts counted and spaced here.
 type acmeIssuer struct {
