@@ -59,11 +59,11 @@ func (k *Keeper) Doctor(ctx context.Context) []Check {
 
 func (c Certificate) trouble() error {
 	switch {
-	case c.Error != "" && c.Issuer != "":
+	case c.Error != "" && c.leaf != nil:
 		return fmt.Errorf("%s; the one that is held is good for %d days", c.Error, c.DaysLeft)
 	case c.Error != "":
 		return errors.New(c.Error)
-	case c.Issuer == "":
+	case c.leaf == nil:
 		return errors.New("there is none yet")
 	case time.Now().After(c.NotAfter):
 		return fmt.Errorf("it expired on %s", c.NotAfter.Format(time.DateOnly))
@@ -149,8 +149,8 @@ func (k *Keeper) probeHTTPS(ctx context.Context, host string, ours *x509.Certifi
 	defer cancel()
 	d := tls.Dialer{Config: &tls.Config{ServerName: host, InsecureSkipVerify: true}} // compared with ours, below
 	conn, err := d.DialContext(ctx, "tcp", netip.AddrPortFrom(at, k.o.Ports.HTTPS).String())
-	var alert tls.AlertError
-	if errors.As(err, &alert) {
+	var alert *net.OpError
+	if errors.As(err, &alert) && alert.Op == "remote error" { // as crypto/tls calls an alert
 		return errors.New("TLS is spoken, but there is no certificate for this name")
 	}
 	if err != nil {

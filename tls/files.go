@@ -2,12 +2,14 @@ package tls
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -106,8 +108,8 @@ func (p *pair) close() {}
 // describe tells of a name's certificate.
 func describe(name string, leaf *x509.Certificate) Certificate {
 	issuer := leaf.Issuer.CommonName
-	if len(leaf.Issuer.Organization) > 0 && issuer != leaf.Issuer.Organization[0] {
-		issuer = leaf.Issuer.Organization[0] + " " + issuer
+	if organization := strings.Join(leaf.Issuer.Organization, " "); organization != issuer {
+		issuer = strings.TrimSpace(organization + " " + issuer)
 	}
-	return Certificate{Name: name, Issuer: issuer, NotAfter: leaf.NotAfter, DaysLeft: days(leaf.NotAfter), leaf: leaf}
+	return Certificate{Name: name, Issuer: cmp.Or(issuer, "nobody by name"), NotAfter: leaf.NotAfter, DaysLeft: days(leaf.NotAfter), leaf: leaf}
 }

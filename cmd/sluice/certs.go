@@ -38,7 +38,7 @@ func printCertificates(w io.Writer, all admin.Certificates) error {
 	rows := [][]string{{"NAME", "ISSUER", "DAYS LEFT", "UNTIL", "LAST ERROR"}}
 	for _, c := range all.List {
 		row := []string{c.Name, "none yet", "-", stamp(c.NotAfter), c.Error}
-		if c.Issuer != "" {
+		if !c.NotAfter.IsZero() {
 			row[1], row[2] = c.Issuer, strconv.Itoa(c.DaysLeft)
 		}
 		if c.Error != "" && !c.Next.IsZero() {

@@ -2,6 +2,7 @@ package acme
 
 import (
 	"context"
+	stdtls "crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -34,7 +35,7 @@ func TestTLSALPN01(t *testing.T) {
 	other, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer other.Close()
-	s := newStand(t, policy{noHTTP: true}, func(o *tls.Options) { o.HTTP = "" }, "files2.sluice.test").start(t)
+	s := newStand(t, policy{noHTTP: true}, func(o *tls.Options) { o.HTTP, o.Email = "", "" }, "files2.sluice.test").start(t)
 	s.holds(t, limit, "files2.sluice.test")
 }
 
@@ -85,6 +86,34 @@ func TestOnDemand(t *testing.T) {
 	if more := asked.Load() - before; more != 1 {
 		t.Errorf("the gateway was asked %d times for one bucket that is not there", more)
 	}
+	s.ordered(t, 2)
+}
+
+// TestClientLeaves: what a handshake began at the CA is brought to its end although the
+// client does not wait for it; else who comes and goes would have orders placed for ever.
+func TestClientLeaves(t *testing.T) {
+	asked, left := make(chan struct{}), make(chan struct{})
+	s := newStand(t, policy{}, func(o *tls.Options) {
+		o.S3Hosts = []string{"s3d.sluice.test"}
+		o.Bucket = func(context.Context, string) (bool, error) {
+			close(asked)
+			<-left
+			return true, nil
+		}
+	}, "s3d.sluice.test").start(t)
+	s.holds(t, limit, "s3d.sluice.test")
+	conn, err := net.Dial("tcp", s.options.HTTPS)
+	must(t, err)
+	go stdtls.Client(conn, &stdtls.Config{ServerName: "media.s3d.sluice.test", RootCAs: s.ca.roots}).Handshake() //nolint:errcheck // it is cut off
+	<-asked
+	must(t, conn.Close())
+	close(left)
+	process.Eventually(t, limit, func(context.Context) error {
+		if s.known("media.s3d.sluice.test").NotAfter.IsZero() {
+			return errors.New("no certificate")
+		}
+		return nil
+	})
 	s.ordered(t, 2)
 }
 

@@ -64,8 +64,11 @@ func (s *stand) start(t *testing.T) *stand {
 	var err error
 	s.keeper, err = tls.Open(s.options)
 	must(t, err)
-	listeners, err := tls.Listen(t.Context(), s.options.HTTP, s.options.HTTPS, s.keeper.Config())
-	must(t, err)
+	var listeners []net.Listener
+	process.Eventually(t, limit, func(context.Context) (err error) { // a connection of others may have the port
+		listeners, err = tls.Listen(t.Context(), s.options.HTTP, s.options.HTTPS, s.keeper.Config())
+		return err
+	})
 	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "hello by ", r.Proto) })
 	refuse := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }
 	server := &http.Server{Handler: s.keeper.Handler(hello, refuse), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
