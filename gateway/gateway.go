@@ -66,10 +66,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 // Close gives up a gateway that was opened but never served.
 func (g *Gateway) Close() error {
+	err := errors.Join(g.journal.Close(), g.acls.Close())
 	if g.certificates != nil {
 		g.certificates.Close()
 	}
-	return errors.Join(g.journal.Close(), g.acls.Close())
+	return err
 }
 
 // ServeHTTP answers one request.

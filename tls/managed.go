@@ -1,12 +1,14 @@
 package tls
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,6 +51,7 @@ const (
 	refusedFor      = time.Minute
 	maxRefused      = 4096
 	maxAsking       = 4
+	ocspCheck       = 5 * time.Minute // an hour would leave a new certificate without a staple as long
 )
 
 func openManaged(o Options) (*managed, error) {
@@ -80,11 +83,12 @@ func openManaged(o Options) (*managed, error) {
 		return nil, err
 	}
 	m.cache = certmagic.NewCache(certmagic.CacheOptions{
-		GetConfigForCert: func(c certmagic.Certificate) (*certmagic.Config, error) { return m.configFor(c.Names[0]), nil },
-		Logger:           newZap(o.Log), RenewCheckInterval: o.Check,
+		GetConfigForCert: m.upkeep, Logger: newZap(o.Log),
+		RenewCheckInterval: o.Check, OCSPCheckInterval: cmp.Or(o.Check, ocspCheck),
 	})
 	config := func(demand *certmagic.OnDemandConfig) *certmagic.Config {
 		c := certmagic.Config{Storage: storage, Logger: newZap(o.Log), OnEvent: m.event, OnDemand: demand}
+		c.OCSP.DisableStapling = true // but see upkeep
 		if len(o.Names) > 0 {
 			c.DefaultServerName = o.Names[0] // for who names none
 		}
@@ -162,6 +166,16 @@ func (m *managed) configFor(name string) *certmagic.Config {
 	return m.onDemand
 }
 
+// upkeep is how a certificate that is in use is looked after. Here, and not where one is
+// loaded or obtained, OCSP responders are asked: no certificate waits to be served for one
+// that does not answer. With a proxy function, be it the usual one, CertMagic's client has a
+// time limit; without, it would wait for ever, and nothing would be renewed.
+func (m *managed) upkeep(c certmagic.Certificate) (*certmagic.Config, error) {
+	config := *m.configFor(c.Names[0])
+	config.OCSP = certmagic.OCSPConfig{HTTPProxy: http.ProxyFromEnvironment}
+	return &config, nil
+}
+
 // certificate answers a handshake: a certificate that is held, a CA's challenge (TLS-ALPN-01),
 // or, for a bucket's name, one that is obtained while the client waits.
 func (m *managed) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -169,8 +183,7 @@ func (m *managed) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, err
 	if !m.below(name) {
 		return m.named.GetCertificate(hello)
 	}
-	// What is begun at a CA is brought to its end, whether the client waits or not.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(hello.Context()), onDemandTimeout)
+	ctx, cancel := context.WithTimeout(hello.Context(), onDemandTimeout)
 	defer cancel()
 	defer context.AfterFunc(m.life, cancel)()
 	return m.onDemand.GetCertificateWithContext(ctx, hello)

@@ -34,8 +34,9 @@ type policy struct {
 	blocked   string // a name that it does not issue for
 	nonces    string // percent of good nonces that are refused
 	eab       map[string]string
-	noTLSALPN bool // it does not reach port 443
-	noHTTP    bool // it does not reach port 80
+	ocsp      string // the responder that its certificates name
+	noTLSALPN bool   // it does not reach port 443
+	noHTTP    bool   // it does not reach port 80
 }
 
 // authority is a CA that looks for the names at this machine.
@@ -72,7 +73,7 @@ func newCA(t *testing.T, httpPort, tlsPort int, p policy) *authority {
 	for id, key := range p.eab {
 		must(t, store.AddExternalAccountKeyByID(id, key))
 	}
-	issuer := ca.New(logger, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {ValidityPeriod: p.lifetime}})
+	issuer := ca.New(logger, store, p.ocsp, "ecdsa", 0, 1, map[string]ca.Profile{"default": {ValidityPeriod: p.lifetime}})
 	validator := va.New(logger, httpPort, tlsPort, true, resolver(t).address, store)
 	front := wfe.New(logger, store, validator, issuer, []string{"pebble.letsencrypt.org"}, true, len(p.eab) > 0, 0, 0)
 	a := &authority{handler: front.Handler(), roots: x509.NewCertPool()}

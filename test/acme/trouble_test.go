@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,4 +138,35 @@ func TestCorruptedStorage(t *testing.T) {
 			s.holds(t, limit, "further.sluice.test")
 		})
 	}
+}
+
+// TestOCSP: the CA's responder is asked, but nobody waits for it: neither the first certificate
+// nor the start with one that is held.
+func TestOCSP(t *testing.T) {
+	var asked atomic.Int64
+	free := make(chan struct{})
+	responder := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		select {
+		case <-free:
+		case <-r.Context().Done():
+		}
+	}))
+	defer responder.Close()
+	defer close(free)
+	s := newStand(t, policy{ocsp: responder.URL}, nil, "ocsp.sluice.test").start(t)
+	first := s.holds(t, limit, "ocsp.sluice.test")
+	if len(first.OCSPServer) == 0 {
+		t.Fatal("the certificate names no responder")
+	}
+	s.options.Check = 500 * time.Millisecond
+	s.restart(t)
+	s.holds(t, limit, "ocsp.sluice.test")
+	process.Eventually(t, limit, func(context.Context) error {
+		if asked.Load() == 0 {
+			return errors.New("the responder was not asked")
+		}
+		return nil
+	})
+	s.holds(t, limit, "ocsp.sluice.test")
 }
