@@ -72,6 +72,7 @@ func refused(err error) bool {
 // acmeIssuer is CertMagic's, with attempts counted and spaced here.
 type acmeIssuer struct {
 	*certmagic.ACMEIssuer
+	byDNS    *certmagic.ACMEIssuer // tried where the CA does not reach us; nil without DNS
 	attempts *attempts
 }
 
@@ -90,6 +91,9 @@ func (i acmeIssuer) Issue(ctx context.Context, csr *x509.CertificateRequest) (*c
 	// After a failure Let's Encrypt's staging environment is asked first.
 	ctx = context.WithValue(ctx, certmagic.AttemptsCtxKey, &before.failures)
 	issued, err := i.ACMEIssuer.Issue(ctx, csr)
+	if refused(err) && i.byDNS != nil && ctx.Err() == nil {
+		issued, err = i.byDNS.Issue(ctx, csr)
+	}
 	switch {
 	case err == nil:
 		i.attempts.succeeded(name)

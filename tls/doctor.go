@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -28,32 +30,38 @@ const doctorTimeout = 5 * time.Second
 // Doctor looks at every name from here: whether it leads to this gateway, at each of its
 // addresses, and how it is with its certificate. A firewall may let us through and not the CA.
 func (k *Keeper) Doctor(ctx context.Context) []Check {
-	list := []Check{}
-	for _, c := range k.Certificates() {
-		add := func(check string, err error, good string) {
-			found := Check{Subject: c.Name, Check: check, OK: err == nil, Message: good}
-			if err != nil {
-				found.Message = err.Error()
-			}
-			list = append(list, found)
+	all := k.Certificates()
+	found := make([][]Check, len(all))
+	var names sync.WaitGroup
+	for i, c := range all {
+		names.Go(func() { found[i] = k.examine(ctx, c) })
+	}
+	names.Wait()
+	return append([]Check{}, slices.Concat(found...)...)
+}
+
+func (k *Keeper) examine(ctx context.Context, c Certificate) (list []Check) {
+	add := func(check string, err error, good string) {
+		found := Check{Subject: c.Name, Check: check, OK: err == nil, Message: good}
+		if err != nil {
+			found.Message = err.Error()
 		}
-		host := strings.Replace(c.Name, "*.", "sluice-doctor.", 1)
-		if _, err := netip.ParseAddr(host); err == nil || host == "localhost" {
-			add("certificate", c.trouble(), c.words())
-			continue
-		}
+		list = append(list, found)
+	}
+	host := strings.Replace(c.Name, "*.", "sluice-doctor.", 1)
+	if _, err := netip.ParseAddr(host); err != nil && host != "localhost" {
 		addresses, err := k.resolve(ctx, host)
-		add("dns", err, fmt.Sprint("it points to ", join(addresses)))
+		add("dns", err, "it points to "+join(addresses))
+		if err == nil && k.o.Mode == Auto && host == c.Name && k.o.HTTP != "" && len(k.o.DNS) == 0 {
+			add("port 80", each(addresses, func(a netip.Addr) error { return k.probeHTTP(ctx, host, a) }),
+				"a CA's challenge reaches this gateway")
+		}
 		if err == nil {
-			if k.o.Mode == Auto && host == c.Name && k.o.HTTP != "" {
-				add("port 80", each(addresses, func(a netip.Addr) error { return k.probeHTTP(ctx, host, a) }),
-					"a CA's challenge reaches this gateway")
-			}
 			add("port 443", each(addresses, func(a netip.Addr) error { return k.probeHTTPS(ctx, host, c.leaf, a) }),
 				"it leads to this gateway")
 		}
-		add("certificate", c.trouble(), c.words())
 	}
+	add("certificate", c.trouble(), c.words())
 	return list
 }
 

@@ -96,7 +96,7 @@ func (p *pair) list() []Certificate {
 		list = append(list, c)
 	}
 	for _, name := range p.o.Names {
-		if err := leaf.VerifyHostname(name); err != nil {
+		if err := leaf.VerifyHostname(strings.Replace(name, "*.", "any.", 1)); err != nil {
 			list = append(list, Certificate{Name: name, Error: "the certificate in " + p.o.CertFile + " is not for this name"})
 		}
 	}

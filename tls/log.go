@@ -8,8 +8,9 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// logCore passes CertMagic's log on. Its information is our debugging: what an operator
-// should know is logged where it becomes known, in words.
+// logCore passes CertMagic's log on. Its information and warnings are our debugging: what an
+// operator should know is logged where it becomes known, in words. Its errors may be of what
+// is known nowhere else, such as a disk that is full at a renewal.
 type logCore struct {
 	log *slog.Logger
 }
@@ -17,7 +18,7 @@ type logCore struct {
 func newZap(log *slog.Logger) *zap.Logger { return zap.New(logCore{log}) }
 
 func level(l zapcore.Level) slog.Level {
-	if l >= zapcore.WarnLevel {
+	if l >= zapcore.ErrorLevel {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug

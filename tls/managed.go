@@ -72,7 +72,7 @@ func openManaged(o Options) (*managed, error) {
 		m.names = append(m.names, "localhost", "127.0.0.1", "::1")
 	}
 	for _, host := range o.S3Hosts {
-		if m.ca != nil || len(o.DNS) > 0 {
+		if net.ParseIP(host) == nil && (m.ca != nil || len(o.DNS) > 0) {
 			m.names = append(m.names, "*."+host)
 		}
 	}
@@ -87,7 +87,7 @@ func openManaged(o Options) (*managed, error) {
 		RenewCheckInterval: o.Check, OCSPCheckInterval: cmp.Or(o.Check, ocspCheck),
 	})
 	config := func(demand *certmagic.OnDemandConfig) *certmagic.Config {
-		c := certmagic.Config{Storage: storage, Logger: newZap(o.Log), OnEvent: m.event, OnDemand: demand}
+		c := certmagic.Config{Storage: storage, Logger: newZap(o.Log), OnEvent: m.event, ShouldEmitFunc: heeded, OnDemand: demand}
 		c.OCSP.DisableStapling = true // but see upkeep
 		if len(o.Names) > 0 {
 			c.DefaultServerName = o.Names[0] // for who names none
@@ -98,16 +98,20 @@ func openManaged(o Options) (*managed, error) {
 	m.wildcard = m.named
 	m.named.Issuers = []certmagic.Issuer{m.issuer(m.named, template)}
 	m.onDemand.Issuers = []certmagic.Issuer{m.issuer(m.onDemand, template)}
-	if len(o.DNS) > 0 && m.ca == nil {
-		solver, err := newDNSSolver(o.DNS)
-		if err != nil {
-			m.close()
-			return nil, err
-		}
-		solver.Logger, template.DNS01Solver = newZap(o.Log), solver
-		m.wildcard = config(nil)
-		m.wildcard.Issuers = []certmagic.Issuer{m.issuer(m.wildcard, template)}
+	if len(o.DNS) == 0 || m.ca != nil {
+		return m, nil
 	}
+	solver, err := newDNSSolver(o.DNS)
+	if err != nil {
+		m.close()
+		return nil, err
+	}
+	withDNS := template
+	solver.Logger, withDNS.DNS01Solver = newZap(o.Log), solver
+	m.wildcard = config(nil)
+	m.wildcard.Issuers = []certmagic.Issuer{m.issuer(m.wildcard, withDNS)}
+	named := acmeIssuer{certmagic.NewACMEIssuer(m.named, template), certmagic.NewACMEIssuer(m.named, withDNS), &m.attempts}
+	m.named.Issuers = []certmagic.Issuer{named}
 	return m, nil
 }
 
@@ -151,7 +155,7 @@ func (m *managed) issuer(c *certmagic.Config, template certmagic.ACMEIssuer) cer
 	if m.ca != nil {
 		return m.ca
 	}
-	return acmeIssuer{certmagic.NewACMEIssuer(c, template), &m.attempts}
+	return acmeIssuer{certmagic.NewACMEIssuer(c, template), nil, &m.attempts}
 }
 
 // configFor is how a name's certificate is kept.
@@ -229,6 +233,9 @@ func (m *managed) hold(ctx context.Context, name string) {
 		}
 	}
 }
+
+// heeded are the events that event makes something of. There are others at each handshake.
+func heeded(event string) bool { return event == "cert_obtained" || event == "cached_managed_cert" }
 
 // event is told by CertMagic what happens.
 func (m *managed) event(_ context.Context, event string, data map[string]any) error {

@@ -59,6 +59,13 @@ func TestWildcard(t *testing.T) {
 	})
 }
 
+// TestBehindFirewall: with the DNS a name gets its certificate, too, although the CA reaches
+// no port of ours.
+func TestBehindFirewall(t *testing.T) {
+	s := newStand(t, policy{noHTTP: true, noTLSALPN: true}, func(o *tls.Options) { o.DNS = resolver(t).settings() }, "inside.sluice.test").start(t)
+	s.holds(t, 4*limit, "inside.sluice.test")
+}
+
 // TestOnDemand: the first handshake for a bucket that is there gets a certificate, and no
 // other name does, however often it is asked for; nor is anybody asked each time.
 func TestOnDemand(t *testing.T) {
