@@ -1,14 +1,10 @@
 package tls
 
 import (
-	"context"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
-	"github.com/caddyserver/certmagic"
 	"github.com/mholt/acmez/v3/acme"
 )
 
@@ -67,49 +63,4 @@ func (a *attempts) succeeded(name string) {
 func refused(err error) bool {
 	var problem acme.Problem
 	return errors.As(err, &problem) && problem.Type != acme.ProblemTypeServerInternal && problem.Type != acme.ProblemTypeBadNonce
-}
-
-// acmeIssuer is CertMagic's, with attempts counted and spaced here.
-type acmeIssuer struct {
-	*certmagic.ACMEIssuer
-	byDNS    *certmagic.ACMEIssuer // tried where the CA does not reach us; nil without DNS
-	attempts *attempts
-}
-
-// PreCheck is ACMEIssuer's, which must never ask the terminal.
-func (i acmeIssuer) PreCheck(ctx context.Context, names []string, _ bool) error {
-	return i.ACMEIssuer.PreCheck(ctx, names, false)
-}
-
-// Issue asks the CA once. CertMagic would go on asking, and hold a handshake meanwhile.
-func (i acmeIssuer) Issue(ctx context.Context, csr *x509.CertificateRequest) (*certmagic.IssuedCertificate, error) {
-	name := nameOf(csr)
-	before := i.attempts.get(name)
-	if wait := time.Until(before.next); wait > 0 {
-		return nil, certmagic.ErrNoRetry{Err: fmt.Errorf("%s (the next attempt is in %v)", before.err, wait.Round(time.Second))}
-	}
-	// After a failure Let's Encrypt's staging environment is asked first.
-	ctx = context.WithValue(ctx, certmagic.AttemptsCtxKey, &before.failures)
-	issued, err := i.ACMEIssuer.Issue(ctx, csr)
-	if refused(err) && i.byDNS != nil && ctx.Err() == nil {
-		issued, err = i.byDNS.Issue(ctx, csr)
-	}
-	switch {
-	case err == nil:
-		i.attempts.succeeded(name)
-		return issued, nil
-	case ctx.Err() == nil:
-		i.attempts.failed(name, err)
-	}
-	return nil, certmagic.ErrNoRetry{Err: err}
-}
-
-func nameOf(csr *x509.CertificateRequest) string {
-	if len(csr.DNSNames) > 0 {
-		return csr.DNSNames[0]
-	}
-	if len(csr.IPAddresses) > 0 {
-		return csr.IPAddresses[0].String()
-	}
-	return csr.Subject.CommonName
 }

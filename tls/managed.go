@@ -4,22 +4,17 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"fmt"
 	"maps"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/caddyserver/certmagic"
 	"github.com/hashicorp/golang-lru/v2/expirable"
-	"github.com/mholt/acmez/v3/acme"
 )
 
 // managed are the certificates that CertMagic keeps, from a CA or from our own: in memory
@@ -59,103 +54,69 @@ func openManaged(o Options) (*managed, error) {
 		o: o, attempts: attempts{byName: make(map[string]attempt)}, seen: make(map[string]bool),
 		refused: expirable.NewLRU[string, struct{}](maxRefused, nil, refusedFor), asking: make(chan struct{}, maxAsking),
 	}
-	m.life, m.end = context.WithCancel(context.Background())
 	storage, err := openStorage(o.Dir, o.Log)
 	if err != nil {
 		return nil, err
 	}
-	m.names = slices.Clone(o.Names)
 	if o.Mode == Internal {
 		if m.ca, err = openLocalCA(filepath.Join(o.Dir, "internal")); err != nil {
 			return nil, err
 		}
-		m.names = append(m.names, "localhost", "127.0.0.1", "::1")
 	}
-	for _, host := range o.S3Hosts {
-		if net.ParseIP(host) == nil && (m.ca != nil || len(o.DNS) > 0) {
-			m.names = append(m.names, "*."+host)
-		}
-	}
-	slices.Sort(m.names)
-	m.names = slices.Compact(m.names)
-	template, err := m.template()
+	m.names = m.wanted()
+	direct, byDNS, err := acmeTemplates(o)
 	if err != nil {
 		return nil, err
 	}
+	m.life, m.end = context.WithCancel(context.Background())
 	m.cache = certmagic.NewCache(certmagic.CacheOptions{
 		GetConfigForCert: m.upkeep, Logger: newZap(o.Log),
 		RenewCheckInterval: o.Check, OCSPCheckInterval: cmp.Or(o.Check, ocspCheck),
 	})
-	config := func(demand *certmagic.OnDemandConfig) *certmagic.Config {
-		c := certmagic.Config{Storage: storage, Logger: newZap(o.Log), OnEvent: m.event, ShouldEmitFunc: heeded, OnDemand: demand}
-		c.OCSP.DisableStapling = true // but see upkeep
-		if len(o.Names) > 0 {
-			c.DefaultServerName = o.Names[0] // for who names none
-		}
-		return certmagic.New(m.cache, c)
+	m.named = m.config(storage, nil, &direct, byDNS)
+	m.onDemand = m.config(storage, &certmagic.OnDemandConfig{DecisionFunc: m.decide}, &direct, nil)
+	if m.wildcard = m.named; byDNS != nil {
+		m.wildcard = m.config(storage, nil, byDNS, nil)
 	}
-	m.named, m.onDemand = config(nil), config(&certmagic.OnDemandConfig{DecisionFunc: m.decide})
-	m.wildcard = m.named
-	m.named.Issuers = []certmagic.Issuer{m.issuer(m.named, template)}
-	m.onDemand.Issuers = []certmagic.Issuer{m.issuer(m.onDemand, template)}
-	if len(o.DNS) == 0 || m.ca != nil {
-		return m, nil
-	}
-	solver, err := newDNSSolver(o.DNS)
-	if err != nil {
-		m.close()
-		return nil, err
-	}
-	withDNS := template
-	solver.Logger, withDNS.DNS01Solver = newZap(o.Log), solver
-	m.wildcard = config(nil)
-	m.wildcard.Issuers = []certmagic.Issuer{m.issuer(m.wildcard, withDNS)}
-	named := acmeIssuer{certmagic.NewACMEIssuer(m.named, template), certmagic.NewACMEIssuer(m.named, withDNS), &m.attempts}
-	m.named.Issuers = []certmagic.Issuer{named}
 	return m, nil
 }
 
-// template is what the ACME issuers have in common. CertMagic opens listeners for
-// challenges where there are none; ours are at these addresses.
-func (m *managed) template() (certmagic.ACMEIssuer, error) {
-	o := m.o
-	t := certmagic.ACMEIssuer{
-		CA: o.Directory, Email: o.Email, Agreed: true, Logger: newZap(o.Log), DisableHTTPChallenge: o.HTTP == "",
-	}
-	if o.EAB.KeyID != "" {
-		t.ExternalAccount = &acme.EAB{KeyID: o.EAB.KeyID, MACKey: o.EAB.Key}
-	}
-	if o.CAFile != "" {
-		raw, err := os.ReadFile(o.CAFile)
-		if err != nil {
-			return t, fmt.Errorf("tls.acme.ca_file: %w", err)
-		}
-		if t.TrustedRoots, err = x509.SystemCertPool(); err != nil {
-			t.TrustedRoots = x509.NewCertPool()
-		}
-		if !t.TrustedRoots.AppendCertsFromPEM(raw) {
-			return t, fmt.Errorf("tls.acme.ca_file: there is no certificate in %s", o.CAFile)
-		}
-	}
-	t.ListenHost, t.AltHTTPPort = hostPort(o.HTTP)
-	_, t.AltTLSALPNPort = hostPort(o.HTTPS)
-	if t.ListenHost == "" {
-		t.ListenHost, _ = hostPort(o.HTTPS)
-	}
-	return t, nil
-}
-
-func hostPort(address string) (host string, port int) {
-	host, word, _ := net.SplitHostPort(address)
-	port, _ = strconv.Atoi(word)
-	return host, port
-}
-
-func (m *managed) issuer(c *certmagic.Config, template certmagic.ACMEIssuer) certmagic.Issuer {
+// wanted are the names for which certificates are kept at all times, in order.
+func (m *managed) wanted() []string {
+	names := slices.Clone(m.o.Names)
 	if m.ca != nil {
-		return m.ca
+		names = append(names, "localhost", "127.0.0.1", "::1")
 	}
-	return acmeIssuer{certmagic.NewACMEIssuer(c, template), nil, &m.attempts}
+	for _, host := range m.o.S3Hosts {
+		if net.ParseIP(host) == nil && (m.ca != nil || len(m.o.DNS) > 0) {
+			names = append(names, "*."+host)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// config is how CertMagic gets certificates: from our CA, or one that is asked by the first
+// template and, if its challenges do not reach us, by the second.
+func (m *managed) config(storage certmagic.Storage, demand *certmagic.OnDemandConfig, first, second *certmagic.ACMEIssuer) *certmagic.Config {
+	template := certmagic.Config{
+		Storage: storage, Logger: newZap(m.o.Log), OnEvent: m.event, ShouldEmitFunc: heeded, OnDemand: demand,
+		OCSP: certmagic.OCSPConfig{DisableStapling: true}, // but see upkeep
+	}
+	if len(m.o.Names) > 0 {
+		template.DefaultServerName = m.o.Names[0] // for who names none
+	}
+	c := certmagic.New(m.cache, template)
+	if m.ca != nil {
+		c.Issuers = []certmagic.Issuer{m.ca}
+		return c
+	}
+	issuer := acmeIssuer{ACMEIssuer: certmagic.NewACMEIssuer(c, *first), attempts: &m.attempts}
+	if second != nil {
+		issuer.second = certmagic.NewACMEIssuer(c, *second)
+	}
+	c.Issuers = []certmagic.Issuer{issuer}
+	return c
 }
 
 // configFor is how a name's certificate is kept.
