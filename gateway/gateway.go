@@ -23,6 +23,7 @@ import (
 	"sluice/gateway/mirror"
 	"sluice/gateway/s3api"
 	"sluice/gateway/sigv4"
+	"sluice/tls"
 )
 
 // Gateway serves S3 on the buckets of a configuration. It is an http.Handler.
@@ -46,6 +47,8 @@ type Gateway struct {
 	requests    chan struct{}      // a slot for each request in flight
 	forms       chan struct{}      // a slot for each form whose file is taken in
 	cors        *corsAnswers
+
+	certificates *tls.Keeper
 }
 
 var serverHeader = []string{"Sluice"}
@@ -58,12 +61,19 @@ func (g *Gateway) Run(ctx context.Context) error {
 	rooms.Go(func() { g.buckets.run(ctx) })
 	rooms.Go(func() { g.throttle.Run(ctx) })
 	rooms.Go(func() { g.cache.Run(ctx) })
+	rooms.Go(func() { g.certificates.Run(ctx) })
 	rooms.Wait()
 	return g.Close()
 }
 
 // Close gives up a gateway that was opened but never served.
-func (g *Gateway) Close() error { return errors.Join(g.journal.Close(), g.acls.Close()) }
+func (g *Gateway) Close() error {
+	err := errors.Join(g.journal.Close(), g.acls.Close())
+	if g.certificates != nil {
+		g.certificates.Close()
+	}
+	return err
+}
 
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -65,6 +65,9 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 		}),
 	}
 	g.identify()
+	if err := g.openCertificates(); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
 	if err := g.openBuckets(ctx); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}

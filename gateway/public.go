@@ -15,6 +15,7 @@ import (
 	"sluice/gateway/config"
 	"sluice/gateway/mirror"
 	"sluice/gateway/s3api"
+	"sluice/tls"
 )
 
 // publicHost shows objects to everyone under a host name of its own, as the origin of a
@@ -27,6 +28,7 @@ type publicHost struct {
 	cacheControl []string
 	headers      http.Header // of every object
 	purge        config.Purge
+	secure       *publicHost // by TLS: with Strict-Transport-Security
 }
 
 // publicPath maps the paths below a prefix to a bucket's keys.
@@ -56,6 +58,11 @@ func newPublicHost(g *Gateway, c config.Host) *publicHost {
 		h.paths = append(h.paths, publicPath{prefix, bucket})
 	}
 	slices.SortFunc(h.paths, func(a, b publicPath) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
+	secure := *h
+	secure.headers = make(http.Header)
+	tls.SetHSTS(secure.headers, time.Duration(g.config.TLS.HSTS))
+	maps.Copy(secure.headers, h.headers)
+	h.secure = &secure
 	return h
 }
 

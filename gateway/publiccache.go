@@ -14,10 +14,13 @@ import (
 )
 
 // held answers what a GET without conditions is answered from the cache, as show would.
-func (g *Gateway) held(host, path string) (express.Hit, bool) {
+func (g *Gateway) held(host, path string, secure bool) (express.Hit, bool) {
 	h := g.public[hostName(host)]
-	if h == nil {
+	if h == nil || !secure && g.certificates.Redirects() {
 		return express.Hit{}, false
+	}
+	if secure {
+		h = h.secure
 	}
 	name, key, ok := h.find(path)
 	if !ok {

@@ -25,7 +25,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	go func() { ended <- g.Run(background) }()
 
 	server := &http.Server{
-		Handler: g,
+		Handler: g.certificates.Handler(g, refusePlain),
 		// A client that does not get its headers across, or keeps a connection
 		// for nothing, is let go. For bodies there is patience: they may be large.
 		ReadHeaderTimeout: min(30*time.Second, time.Duration(g.config.Limits.ClientTimeout)),

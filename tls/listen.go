@@ -1,4 +1,3 @@
-// Package tls opens the gateway's listeners and keeps their certificates.
 package tls
 
 import (
@@ -9,15 +8,9 @@ import (
 	"net"
 )
 
-// Options say where to listen, and with which certificate.
-type Options struct {
-	HTTP, HTTPS       string // addresses; an empty one is not opened
-	CertFile, KeyFile string // PEM; for HTTPS
-}
-
-// Listen opens the addresses. The caller closes the listeners; on an error none
-// is left open.
-func Listen(ctx context.Context, o Options) ([]net.Listener, error) {
+// Listen opens the addresses, plain and with TLS; an empty one is not opened. The caller
+// closes the listeners; on an error none is left open.
+func Listen(ctx context.Context, http, https string, config *tls.Config) ([]net.Listener, error) {
 	var open []net.Listener
 	listen := func(address string, config *tls.Config) error {
 		if address == "" {
@@ -34,16 +27,10 @@ func Listen(ctx context.Context, o Options) ([]net.Listener, error) {
 		open = append(open, l)
 		return nil
 	}
-	err := listen(o.HTTP, nil)
-	if err == nil && o.HTTPS != "" {
-		var cert tls.Certificate
-		if cert, err = tls.LoadX509KeyPair(o.CertFile, o.KeyFile); err == nil {
-			err = listen(o.HTTPS, &tls.Config{
-				MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert},
-				NextProtos: []string{"h2", "http/1.1"},
-			})
-		} else {
-			err = fmt.Errorf("certificate for https: %w", err)
+	err := listen(http, nil)
+	if err == nil && https != "" {
+		if err = listen(https, config); config == nil {
+			err = errors.Join(err, errors.New("https needs certificates: tls.mode is off"))
 		}
 	}
 	if err != nil {

@@ -43,7 +43,7 @@ func TestCachePurge(t *testing.T) {
 			}
 		})
 	}
-	f := newFake(t, nil)
+	f := newFake(t, map[string][]any{})
 	for _, args := range [][]string{{}, {"--all", "k"}, {"--all", "--prefix", "p"}} {
 		f.run(t, 0, append([]string{"cache", "purge", "media"}, args...)...).expect(t, exitUsage, "", "sluice: name keys, a --prefix, or --all\n")
 	}

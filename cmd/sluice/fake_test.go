@@ -30,6 +30,9 @@ type fake struct {
 func newFake(t *testing.T, answers map[string][]any) *fake {
 	t.Helper()
 	f := &fake{socket: filepath.Join(t.TempDir(), admin.SocketName), answers: answers}
+	if _, told := answers[conditions]; !told {
+		answers[conditions] = []any{[]migrate.Condition{}}
+	}
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", f.socket)
 	if err != nil {
 		t.Fatal(err)
@@ -153,4 +156,7 @@ func quiet() migrate.Status {
 	}
 }
 
-const buckets = "GET /v1/buckets"
+const (
+	buckets    = "GET /v1/buckets"
+	conditions = "GET /v1/conditions"
+)

@@ -80,8 +80,12 @@ func printBucket(w io.Writer, s migrate.Status) error {
 		return err
 	}
 	fmt.Fprintln(w)
-	rows = [][]string{{"CONDITION", "HOLDS", "SINCE", "BECAUSE"}}
-	for _, c := range s.Conditions {
+	return printConditions(w, "CONDITION", s.Conditions)
+}
+
+func printConditions(w io.Writer, title string, conditions []migrate.Condition) error {
+	rows := [][]string{{title, "HOLDS", "SINCE", "BECAUSE"}}
+	for _, c := range conditions {
 		holds := "no"
 		if c.Status {
 			holds = "yes"

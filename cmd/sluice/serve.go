@@ -11,7 +11,6 @@ import (
 
 	"sluice/gateway"
 	"sluice/gateway/config"
-	"sluice/tls"
 )
 
 func serveCommand() *cobra.Command {
@@ -36,10 +35,7 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			listeners, err := tls.Listen(cmd.Context(), tls.Options{
-				HTTP: c.Listen.HTTP, HTTPS: c.Listen.HTTPS,
-				CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile,
-			})
+			listeners, err := g.Listen(cmd.Context())
 			if err != nil {
 				return errors.Join(err, g.Close())
 			}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -35,6 +37,9 @@ func statusCommand(p program) *cobra.Command {
 				err = printJSON(p.stdout, list)
 			} else {
 				err = printStatus(p.stdout, list)
+				if err == nil {
+					err = p.gatewayConditions(ctx, gateway)
+				}
 			}
 			if err != nil || !watch {
 				return err
@@ -44,4 +49,19 @@ func statusCommand(p program) *cobra.Command {
 			}
 		}
 	})
+}
+
+// gatewayConditions prints those of the gateway's own conditions that do not hold as they
+// should.
+func (p program) gatewayConditions(ctx context.Context, gateway *admin.Client) error {
+	conditions, err := gateway.Conditions(ctx)
+	if err != nil {
+		return err
+	}
+	conditions = slices.DeleteFunc(conditions, func(c migrate.Condition) bool { return c.Status })
+	if len(conditions) == 0 {
+		return nil
+	}
+	fmt.Fprintln(p.stdout)
+	return printConditions(p.stdout, "GATEWAY", conditions)
 }

@@ -25,6 +25,10 @@ type Control struct {
 	Throttle *throttle.Throttle
 	Cache    *cache.Cache
 	Metrics  http.Handler
+
+	Certificates func() Certificates
+	Conditions   func() []migrate.Condition        // of the gateway itself
+	Doctor       func(ctx context.Context) []Check // looks at everything that can be wrong around it
 }
 
 // Handler serves
@@ -39,6 +43,9 @@ type Control struct {
 //	GET    /v1/cache                             cache.Stats
 //	POST   /v1/buckets/{bucket}/purge            a PurgeOrder; a PurgeReport
 //	GET    /metrics                              for Prometheus
+//	GET    /v1/certificates                      Certificates
+//	GET    /v1/conditions                        the gateway's own []migrate.Condition
+//	POST   /v1/doctor                            a list of Check
 //
 // Failures are an Error.
 func (c Control) Handler() http.Handler {
@@ -64,6 +71,15 @@ func (c Control) Handler() http.Handler {
 	})
 	handle("POST /v1/buckets/{bucket}/purge", c.purge)
 	mux.Handle("GET /metrics", c.Metrics)
+	handle("GET /v1/certificates", func(w http.ResponseWriter, _ *http.Request) error {
+		return answer(w, http.StatusOK, c.Certificates())
+	})
+	handle("GET /v1/conditions", func(w http.ResponseWriter, _ *http.Request) error {
+		return answer(w, http.StatusOK, c.Conditions())
+	})
+	handle("POST /v1/doctor", func(w http.ResponseWriter, r *http.Request) error {
+		return answer(w, http.StatusOK, c.Doctor(r.Context()))
+	})
 	return mux
 }
 

@@ -14,6 +14,7 @@ import (
 	"sluice/gateway/cache"
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
+	"sluice/tls"
 )
 
 // Error is the gateway's refusal or failure.
@@ -141,6 +142,37 @@ type ThrottleStatus struct {
 	Reason  string          `json:"reason,omitempty"`
 	Workers int             `json:"workers"` // allowed at once now
 }
+
+// Certificates tells of every name's certificate.
+func (c *Client) Certificates(ctx context.Context) (Certificates, error) {
+	var list Certificates
+	err := c.do(ctx, http.MethodGet, "/v1/certificates", nil, &list)
+	return list, err
+}
+
+// Certificates is the answer to Certificates.
+type Certificates struct {
+	Mode string            `json:"mode"`         // of tls
+	CA   string            `json:"ca,omitempty"` // the file with the local CA's certificate
+	List []tls.Certificate `json:"certificates"`
+}
+
+// Conditions are those of the gateway itself; those of a bucket are in its Status.
+func (c *Client) Conditions(ctx context.Context) ([]migrate.Condition, error) {
+	var list []migrate.Condition
+	err := c.do(ctx, http.MethodGet, "/v1/conditions", nil, &list)
+	return list, err
+}
+
+// Doctor has the gateway look at everything that can be wrong around it.
+func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
+	var list []Check
+	err := c.do(ctx, http.MethodPost, "/v1/doctor", nil, &list)
+	return list, err
+}
+
+// Check is one thing that was looked at.
+type Check = tls.Check
 
 func (c *Client) do(ctx context.Context, method, path string, body, answer any) error {
 	resp, err := c.send(ctx, method, path, body)

@@ -34,10 +34,7 @@ func (c *Config) check() error {
 	if c.Listen.HTTP == "" && c.Listen.HTTPS == "" {
 		bad("listen", "name an http or an https address")
 	}
-	oneOf("tls.mode", c.TLS.Mode, "files", "off")
-	if c.Listen.HTTPS != "" && (c.TLS.Mode != "files" || c.TLS.CertFile == "" || c.TLS.KeyFile == "") {
-		bad("listen.https", "needs tls.mode: files with cert_file and key_file")
-	}
+	c.checkTLS(bad)
 	for name, s := range c.Stores {
 		c.checkStore("stores."+name, s, bad)
 	}

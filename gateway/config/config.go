@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"sluice/gateway/migrate/throttle"
+	"sluice/tls"
 )
 
 // Config is the file. Every field's yaml name is its path in the file.
@@ -40,13 +41,6 @@ type Config struct {
 type Listen struct {
 	HTTP  string `yaml:"http"`
 	HTTPS string `yaml:"https"`
-}
-
-// TLS says where certificates come from.
-type TLS struct {
-	Mode     string `yaml:"mode"`      // "files" or "off"
-	CertFile string `yaml:"cert_file"` // PEM, chain included
-	KeyFile  string `yaml:"key_file"`
 }
 
 // Store is one object store.
@@ -245,7 +239,7 @@ func Default() Config {
 	return Config{
 		StateDir: "/var/lib/sluice",
 		Listen:   Listen{HTTP: ":80"},
-		TLS:      TLS{Mode: "off"},
+		TLS:      TLS{Mode: tls.Off, Redirect: true},
 		Version2: true,
 		Cache: Cache{
 			Memory: 256 << 20, Spool: 1 << 30, MaxObjectSize: 8 << 20,
@@ -369,6 +363,9 @@ func (c *Config) resolve(env func(string) (string, bool)) error {
 			return err
 		}
 		c.Hosts[name] = h
+	}
+	if err := c.TLS.resolve(expand, secret); err != nil {
+		return err
 	}
 	for i := range c.Credentials {
 		k := &c.Credentials[i]

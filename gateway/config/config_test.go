@@ -33,6 +33,11 @@ migration:
     order: [ { prefix: media/ }, { prefix: cache/, mode: lazy }, { prefix: "", mode: skip } ]
 `
 
+const (
+	listenHTTP = `listen: { http: "127.0.0.1:9000" }`
+	secure     = "listen: { https: ':443' }\ntls: { mode: auto, "
+)
+
 func parse(t *testing.T, text string) (Config, error) {
 	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
@@ -67,6 +72,28 @@ func TestValidFile(t *testing.T) {
 	}
 	if c, err = parse(t, valid+"version2_signatures: false\n"); err != nil || c.Version2 {
 		t.Errorf("version 2 can not be switched off: %v", err)
+	}
+}
+
+// TestTLS: secrets come from the environment or from files, for the DNS's provider too;
+// browsers are redirected unless it is said otherwise.
+func TestTLS(t *testing.T) {
+	for _, dns := range []string{"api_token: '${SECRET}'", "api_token_file: SECRETFILE", "resolvers: '1.1.1.1:53', api_token_file: SECRETFILE"} {
+		c, err := parse(t, strings.Replace(valid, listenHTTP, secure+"names: ['*.s3.test', a_b.test], hsts: 1h, dns: { provider: cloudflare, "+dns+" },\n"+
+			"  acme: { directory: 'https://ca.test/dir', eab: { key_id: '${KEY}', key_file: SECRETFILE } } }", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, left := c.TLS.DNS["api_token_file"]; left || !strings.HasPrefix(c.TLS.DNS["api_token"], "from ") {
+			t.Errorf("%v", c.TLS.DNS)
+		}
+		if e := c.TLS.ACME.EAB; e.KeyID != "id" || e.Key != "from a file" || !c.TLS.Redirect {
+			t.Errorf("%+v", c.TLS)
+		}
+	}
+	c, err := parse(t, strings.Replace(valid, listenHTTP, secure+"redirect: false }", 1))
+	if err != nil || c.TLS.Redirect {
+		t.Errorf("%+v, %v", c.TLS, err)
 	}
 }
 
@@ -113,6 +140,19 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"state_dir: /tmp/state", `state_dir: ""`, "state_dir: is required"},
 		{"SECRETFILE", "/does/not/exist", "secret_access_key_file"},
 		{`listen: { http: "127.0.0.1:9000" }`, `listen: { https: ":443" }`, "listen.https: needs tls.mode"},
+		{listenHTTP, "tls: { mode: on }", `tls.mode: "on" is not one of auto, files, internal, off`},
+		{listenHTTP, "tls: { mode: auto }", "tls.mode: auto needs an https address under listen"},
+		{listenHTTP, "listen: { https: ':443' }\ntls: { mode: files, cert_file: c }", "tls: mode files needs cert_file and key_file"},
+		{listenHTTP, secure + "names: [https://a.test] }", `tls.names[0]: "https://a.test" is not a host name`},
+		{listenHTTP, secure + "names: [a.test, '*.a.test'] }", "tls.names[1]: CAs give a certificate for \"*.a.test\" to who proves it in the DNS: set tls.dns"},
+		{listenHTTP, secure + "dns: { provider: bind } }", `tls.dns: provider: "bind" is not one of cloudflare, hetzner, rfc2136`},
+		{listenHTTP, secure + "dns: { provider: rfc2136, server: s } }", "tls.dns: key: is required by rfc2136"},
+		{listenHTTP, secure + "dns: { provider: hetzner, api_token: '${NOTHING}' } }", "tls.dns.api_token: the environment variable NOTHING is not set"},
+		{listenHTTP, secure + "dns: { provider: hetzner, api_token: a, api_token_file: SECRETFILE } }", "tls.dns.api_token: give the secret or its file, not both"},
+		{listenHTTP, secure + "acme: { directory: ca.test } }", `tls.acme.directory: "ca.test" is not an https URL`},
+		{listenHTTP, secure + "acme: { eab: { key_id: 1 } } }", "tls.acme.eab: key_id and key go together"},
+		{listenHTTP, secure + "hsts: -1h }", "tls.hsts: must not be negative"},
+		{listenHTTP, secure + "redirects: true }", `did you mean "redirect"?`},
 		{"backfill:", "backfill:\n    workers: -1", "migration.backfill.workers: -1 is negative"},
 		{"10MiB", "-10MiB", "is not a size"},
 		{"requests: 50", "requests: -50", "migration.backfill.throttle.requests: -50 is not"},

@@ -24,9 +24,9 @@ type Hit struct {
 // Options are a Listener's settings. A time of zero is no limit, as in http.Server.
 type Options struct {
 	// Find answers what is held of a path on a host, as http.Request would have them in
-	// Host and URL.Path. It is called for every request that may be answered here, by many
-	// connections at once, and must neither wait nor panic.
-	Find func(host, path string) (Hit, bool)
+	// Host and URL.Path; secure says that it came by TLS. It is called for every request that
+	// may be answered here, by many connections at once, and must neither wait nor panic.
+	Find func(host, path string, secure bool) (Hit, bool)
 	// Others are the names of headers with which a request is not for here, beside those of
 	// HTTP itself that change an answer.
 	Others []string

@@ -24,7 +24,7 @@ var held = map[string][]byte{
 	"/large": bytes.Repeat([]byte("large "), 1<<20),
 }
 
-func find(_, path string) (Hit, bool) {
+func find(_, path string, _ bool) (Hit, bool) {
 	body, ok := held[path]
 	head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-By: express\r\n", len(body))
 	return Hit{Head: []byte(head), Body: body, Age: 3999 * time.Millisecond}, ok

@@ -48,7 +48,8 @@ func (s *lane) end() { _ = s.conn.Close() }
 // run answers requests as long as they are for here, then what goes to net/http; nil for a
 // connection that is at its end.
 func (s *lane) run() net.Conn {
-	if t, ok := s.conn.(*tls.Conn); ok && !s.shake(t) {
+	t, secure := s.conn.(*tls.Conn)
+	if secure && !s.shake(t) {
 		if !s.take() {
 			return nil
 		}
@@ -61,7 +62,7 @@ func (s *lane) run() net.Conn {
 		}
 		hit, ok := Hit{}, false
 		if is == ours {
-			hit, ok = s.l.o.Find(asked.host, asked.path)
+			hit, ok = s.l.o.Find(asked.host, asked.path, secure)
 		}
 		if !ok {
 			return s.handOver()

@@ -245,10 +245,10 @@ func TestCloseLetsAnAnswerFinish(t *testing.T) {
 func TestAnAnswerAfterTheEndSaysSo(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *connected) {
 		found, closed := make(chan struct{}), make(chan struct{})
-		c.o.Find = func(host, path string) (Hit, bool) {
+		c.o.Find = func(host, path string, _ bool) (Hit, bool) {
 			close(found)
 			<-closed
-			return find(host, path)
+			return find(host, path, false)
 		}
 		send(t, c, get("/held"))
 		<-found

@@ -174,6 +174,10 @@ func nginx(b *testing.B, server string) string {
 	address := l.Addr().String()
 	l.Close()
 	dir := b.TempDir()
+	listen := address
+	if strings.Contains(server, "ssl_certificate ") {
+		listen += " ssl"
+	}
 	config := fmt.Sprintf(`
 daemon off; worker_processes 2; pid %[1]s/pid; error_log %[1]s/error.log;
 events { worker_connections 1024; }
@@ -184,7 +188,7 @@ http {
   server {
     listen %[2]s;
 %[3]s
-}`, dir, address, server)
+}`, dir, listen, server)
 	path := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		b.Fatal(err)

@@ -21,7 +21,6 @@ import (
 
 	"sluice/gateway"
 	"sluice/test/process"
-	"sluice/tls"
 )
 
 // certificate writes a certificate for 127.0.0.1 and its key to files, and answers
@@ -72,7 +71,7 @@ func startTLS(t *testing.T) (*rig, *x509.CertPool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listeners, err := tls.Listen(t.Context(), tls.Options{HTTPS: c.Listen.HTTPS, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile})
+	listeners, err := g.Listen(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ const (
 // Gateway is a running gateway.
 type Gateway struct {
 	Endpoint string
+	Secure   string // the address of HTTPS; "" without
 
 	binary, config, address string
 	running                 *exec.Cmd
@@ -55,6 +56,45 @@ func StartBefore(t testing.TB, old, new Upstream, extra string) *Gateway {
 	g := prepare(t, old, new, Bucket, AccessKey, SecretKey, extra)
 	g.Restart(t)
 	return g
+}
+
+// StartTLS is Start with a listener for HTTPS, too; extra has to say tls.
+func StartTLS(t testing.TB, old, new Upstream, extra string) *Gateway {
+	t.Helper()
+	g := PrepareTLS(t, old, new, extra)
+	g.Restart(t)
+	return g
+}
+
+// PrepareTLS is StartTLS for who starts the program later, with Restart: by then its
+// addresses are known.
+func PrepareTLS(t testing.TB, old, new Upstream, extra string) *Gateway {
+	t.Helper()
+	g := prepare(t, old, new, Bucket, AccessKey, SecretKey, extra)
+	g.Secure = freeAddress(t)
+	raw, err := os.ReadFile(g.config)
+	if err == nil {
+		with := strings.Replace(string(raw), "listen: {", fmt.Sprintf("listen: { https: %q,", g.Secure), 1)
+		err = os.WriteFile(g.config, []byte(with), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	Mirroring(t, g.State(), Bucket)
+	return g
+}
+
+// Configure adds to the configuration, for the next start.
+func (g *Gateway) Configure(t testing.TB, extra string) {
+	t.Helper()
+	f, err := os.OpenFile(g.config, os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteString("\n" + extra)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // StartWildcard is Start for a gateway that serves every bucket, under the same

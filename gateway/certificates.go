@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"sluice/backends"
+	"sluice/gateway/admin"
+	"sluice/gateway/config"
+	"sluice/gateway/migrate"
+	"sluice/gateway/s3api"
+	"sluice/tls"
+)
+
+// openCertificates opens what is held. Certificates are for the hosts' names, and for the
+// buckets' below those that serve S3.
+func (g *Gateway) openCertificates() (err error) {
+	c := g.config.TLS
+	names := slices.Clone(c.Names)
+	for _, name := range slices.Sorted(maps.Keys(g.config.Hosts)) {
+		names = append(names, hostName(name))
+	}
+	g.certificates, err = tls.Open(tls.Options{
+		Mode: c.Mode, HTTP: g.config.Listen.HTTP, HTTPS: g.config.Listen.HTTPS,
+		Dir: filepath.Join(g.config.StateDir, "certificates"), Names: names, S3Hosts: g.hosts, Bucket: g.hasBucket,
+		Email: c.Email, Directory: c.ACME.Directory, CAFile: c.ACME.CAFile,
+		EAB: tls.EAB{KeyID: c.ACME.EAB.KeyID, Key: c.ACME.EAB.Key}, DNS: c.DNS,
+		CertFile: c.CertFile, KeyFile: c.KeyFile,
+		Redirect: c.Redirect && g.config.Listen.HTTPS != "", HSTS: time.Duration(c.HSTS), Log: g.log,
+	})
+	return err
+}
+
+// Listen opens the configured addresses, for Serve.
+func (g *Gateway) Listen(ctx context.Context) ([]net.Listener, error) {
+	return tls.Listen(ctx, g.config.Listen.HTTP, g.config.Listen.HTTPS, g.certificates.Config())
+}
+
+// hasBucket tells whether clients can use a bucket of this name. One of the wildcard is
+// not opened for it.
+func (g *Gateway) hasBucket(ctx context.Context, name string) (bool, error) {
+	if _, named := g.config.Buckets[name]; named && name != config.Wildcard {
+		return true, nil
+	}
+	any, ok := g.config.Buckets[config.Wildcard]
+	if !ok {
+		return false, nil
+	}
+	err := exists(ctx, g.bucket(any.Old, name))
+	if errors.Is(err, backends.ErrNoBucket) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// refusePlain answers who sends by http what belongs to https.
+func refusePlain(w http.ResponseWriter, r *http.Request) {
+	id := rand.Text()
+	w.Header()["Server"] = serverHeader
+	w.Header().Set("X-Amz-Request-Id", id)
+	s3api.WriteError(w, r, s3api.ErrorFor("InvalidRequest",
+		"This endpoint is used by https only: use https:// in the endpoint's URL."), r.URL.Path, id)
+}
+
+func (g *Gateway) listCertificates() admin.Certificates {
+	return admin.Certificates{Mode: g.certificates.Mode(), CA: g.certificates.LocalCA(), List: g.certificates.Certificates()}
+}
+
+// conditions are those of the gateway itself.
+func (g *Gateway) conditions() []migrate.Condition {
+	if g.certificates.Mode() == tls.Off {
+		return []migrate.Condition{}
+	}
+	h := g.certificates.Health()
+	message := h.Message
+	if h.OK {
+		message = fmt.Sprintf("%d are held", len(g.certificates.Certificates()))
+	}
+	return []migrate.Condition{{Type: "certificates", Status: h.OK, Message: message, Since: h.Since}}
+}
+
+// doctor looks at what can be wrong around the gateway.
+func (g *Gateway) doctor(ctx context.Context) []admin.Check {
+	return g.certificates.Doctor(ctx)
+}
