@@ -159,7 +159,7 @@ func (l *lookup) serve(ctx context.Context, e *cache.Entry, body []byte) (*backe
 	case missing == to:
 		l.b.cache.Hit(o.Length)
 		return o, served, nil
-	case l.r.Range == "" || missing == from || !l.byBlocks(to-missing):
+	case l.r.Range == "" || missing == from || !l.byBlocks():
 		return nil, served, errGaps
 	}
 	// Asked for before the headers go out: from here on nobody can be told of an error.
@@ -189,9 +189,9 @@ func (l *lookup) span(i *backends.Info) (from int64, err error) {
 	return start, err
 }
 
-// byBlocks tells whether so much of an object is read in blocks: by who signs, small ranges
-// are. Others it is answered at once, by one read of one store.
-func (l *lookup) byBlocks(length int64) bool { return l.w.acl || l.b.cache.Whole(length) }
+// byBlocks tells whether a range is read in whole blocks, which are kept. Who signs is
+// answered by one read of just that: it may be one of many small ones, all over an object.
+func (l *lookup) byBlocks() bool { return l.w.acl }
 
 // slice is how much of an object one read of the stores brings in answer to a range: the
 // client may not want the rest, and what it brings is held for others.
@@ -206,7 +206,7 @@ func (l *lookup) widened() (r string, ok bool) {
 	switch {
 	case !ok || err != nil:
 		return "", true // it means the whole
-	case !l.byBlocks(length):
+	case !l.byBlocks():
 		return "", false
 	case r[len("bytes=")] == '-': // the last bytes
 		return r, true
