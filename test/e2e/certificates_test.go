@@ -4,7 +4,6 @@ import (
 	"context"
 	stdtls "crypto/tls"
 	"crypto/x509"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"sluice/gateway"
 	"sluice/gateway/config"
 	"sluice/test/process"
 	"sluice/test/servers"
@@ -27,35 +25,16 @@ func startLocalCA(t *testing.T, redirect bool) (plain, secure *rig, trusted *x50
 	delete(c.Stores, "new")
 	c.Buckets = map[string]config.Bucket{"*": {Old: "old"}}
 	c.Hosts = map[string]config.Host{"s3.test": {Serve: "s3"}, "show.test": {Serve: "public", Bucket: "shown"}}
-	c.Listen.HTTP, c.Listen.HTTPS = "127.0.0.1:0", "127.0.0.1:0"
+	c.Listen.HTTPS = "127.0.0.1:0"
 	c.TLS = config.TLS{Mode: "internal", Redirect: redirect, HSTS: config.Duration(time.Hour)}
-	g, err := gateway.Open(t.Context(), c, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	listeners, err := g.Listen(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- g.Serve(ctx, listeners...) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
+	plain = startRig(t, c)
 	root, err := os.ReadFile(filepath.Join(c.StateDir, "certificates", "internal", "ca.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	trusted = x509.NewCertPool()
 	trusted.AppendCertsFromPEM(root)
-	on := func(scheme string, i int) *rig {
-		return &rig{config: c, gateway: g, url: scheme + "://" + listeners[i].Addr().String()}
-	}
-	plain, secure = on("http", 0), on("https", 1)
+	secure = &rig{config: c, gateway: plain.gateway, url: plain.secure}
 	process.Eventually(t, 10*time.Second, func(context.Context) error { return secure.shakes("s3.test", trusted) })
 	return plain, secure, trusted
 }

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -104,11 +103,7 @@ func (s *repeated) Write(p []byte) (int, error) {
 // ones under every other key.
 func largeObject(t *testing.T, reads *atomic.Int64, piece []byte, size int) process.Upstream {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return upstream(t, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Query().Has("list-type"):
 			_, _ = io.WriteString(w, "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
@@ -128,12 +123,5 @@ func largeObject(t *testing.T, reads *atomic.Int64, piece []byte, size int) proc
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = io.WriteString(w, "<Error><Code>NoSuchKey</Code></Error>")
 		}
-	})}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	t.Cleanup(func() {
-		server.Close()
-		<-served
 	})
-	return process.Upstream{Endpoint: "http://" + l.Addr().String(), Bucket: "bucket", AccessKey: "any", SecretKey: "any"}
 }

@@ -6,8 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,11 +21,7 @@ import (
 // the gateway.
 func sink(t *testing.T) process.Upstream {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return upstream(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
 		case http.MethodPut:
 			n, err := io.Copy(io.Discard, r.Body)
@@ -49,14 +45,15 @@ func sink(t *testing.T) process.Upstream {
 		case http.MethodDelete:
 			w.WriteHeader(http.StatusNoContent)
 		}
-	})}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	t.Cleanup(func() {
-		server.Close()
-		<-served
 	})
-	return process.Upstream{Endpoint: "http://" + l.Addr().String(), Bucket: "bucket", AccessKey: "any", SecretKey: "any"}
+}
+
+// upstream is a store of a test's own.
+func upstream(t *testing.T, answer http.HandlerFunc) process.Upstream {
+	t.Helper()
+	s := httptest.NewServer(answer)
+	t.Cleanup(s.Close)
+	return process.Upstream{Endpoint: s.URL, Bucket: "bucket", AccessKey: "any", SecretKey: "any"}
 }
 
 var uploadSize = flag.Int64("upload-size", 48<<20, "of each of the 64 uploads at once")

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,7 +8,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -18,9 +16,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"sluice/gateway"
-	"sluice/test/process"
 )
 
 // certificate writes a certificate for 127.0.0.1 and its key to files, and answers
@@ -66,25 +61,7 @@ func startTLS(t *testing.T) (*rig, *x509.CertPool) {
 	var trusted *x509.CertPool
 	c.Listen.HTTP, c.Listen.HTTPS, c.TLS.Mode = "", "127.0.0.1:0", "files"
 	c.TLS.CertFile, c.TLS.KeyFile, trusted = certificate(t)
-	process.Mirroring(t, c.StateDir, "media")
-	g, err := gateway.Open(t.Context(), c, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	listeners, err := g.Listen(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- g.Serve(ctx, listeners...) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return &rig{config: c, gateway: g, url: "https://" + listeners[0].Addr().String()}, trusted
+	return startRig(t, c), trusted
 }
 
 // over is a client that speaks one version of HTTP over TLS.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -36,7 +35,8 @@ import (
 // it can end and start again.
 type rig struct {
 	config  config.Config
-	url     string
+	url     string // of the first listener
+	secure  string // of that for HTTPS, if there is one
 	gateway *gateway.Gateway
 	log     *logText
 	stop    func() error // ends the gateway
@@ -48,6 +48,7 @@ func settings(t *testing.T, old, new config.Store) config.Config {
 	t.Helper()
 	c := config.Default()
 	c.StateDir = t.TempDir()
+	c.Listen.HTTP = "127.0.0.1:0"
 	c.Stores = map[string]config.Store{"old": old, "new": new}
 	c.Buckets = map[string]config.Bucket{"media": {Old: "old", New: "new"}}
 	c.Credentials = []config.Credential{{AccessKeyID: accessKey, SecretAccessKey: secretKey}}
@@ -99,18 +100,24 @@ func (r *rig) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	listeners, err := g.Listen(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- g.Serve(ctx, l) }()
+	go func() { ended <- g.Serve(ctx, listeners...) }()
 	eventually(t, func(context.Context) error { // what a test finds there it did not make itself
 		_, err := os.Stat(filepath.Join(r.config.StateDir, admin.SocketName))
 		return err
 	})
-	r.gateway, r.url = g, "http://"+l.Addr().String()
+	r.gateway, r.url = g, "http://"+listeners[0].Addr().String()
+	if r.config.Listen.HTTPS != "" {
+		r.secure = "https://" + listeners[len(listeners)-1].Addr().String()
+	}
+	if r.config.Listen.HTTP == "" {
+		r.url = r.secure
+	}
 	r.stop = func() error {
 		r.stop = func() error { return nil }
 		stop()
