@@ -32,7 +32,7 @@ func (g *Gateway) listenAdmin(ctx context.Context) (net.Listener, error) {
 func (g *Gateway) control() admin.Control {
 	return admin.Control{
 		Buckets: g.status, Command: g.command, Throttle: g.throttle, Cache: g.cache,
-		Metrics:      promhttp.HandlerFor(newMetrics(g.cache), promhttp.HandlerOpts{}),
+		Metrics:      promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{}),
 		Certificates: g.listCertificates, Conditions: g.conditions, Doctor: g.doctor,
 		Verify: func(ctx context.Context, bucket string) (*migrate.Verification, error) {
 			o, err := g.Operator(ctx, bucket)

@@ -4,6 +4,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -47,6 +48,7 @@ type Gateway struct {
 	requests    chan struct{}      // a slot for each request in flight
 	forms       chan struct{}      // a slot for each form whose file is taken in
 	cors        *corsAnswers
+	metrics     *metrics
 
 	certificates *tls.Keeper
 }
@@ -90,11 +92,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// but botocore then misreads the next answer on the connection.
 		w.WriteHeader(http.StatusContinue)
 	}
-	start := time.Now()
+	start, op := time.Now(), s3api.Op("")
 	p, r := newPatience(w, r, time.Duration(g.config.Limits.ClientTimeout))
 	defer p.end()
+	defer func() { g.metrics.answered("s3", cmp.Or(string(op), "unknown"), p, time.Since(start)) }()
 	w = p
-	err := admit(g.requests, func() error { return g.serve(w, r) })
+	err := admit(g.requests, func() error { return g.serve(w, r, &op) })
 	if err != nil {
 		answer := s3Error(err)
 		s3api.WriteError(w, r, answer, r.URL.Path, id)
@@ -102,6 +105,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			g.log.Warn("request failed", "request", id, "method", r.Method, "path", r.URL.Path, "client", r.RemoteAddr, "code", answer.Code, "error", err)
 		}
 	}
+	p.whole = true
 	g.log.Debug("request", "request", id, "method", r.Method, "path", r.URL.Path, "took", time.Since(start), "error", err)
 }
 
@@ -129,12 +133,14 @@ type call struct {
 	bucket *mirror.Bucket
 }
 
-// serve reads the request, finds out who asks and whether they may, and runs it.
-func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) error {
+// serve reads the request, finds out who asks and whether they may, and runs it. What is
+// asked for is in op at once.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, op *s3api.Op) error {
 	req, err := s3api.Parse(r, g.bucketOf(r.Host))
 	if err != nil {
 		return err
 	}
+	*op = req.Op
 	switch req.Op { // neither is signed as a request
 	case s3api.Preflight:
 		return g.bucketError(req.Bucket, g.preflight(w, r, req))

@@ -1,78 +1,73 @@
 package gateway
 
 import (
+	"errors"
+	"strconv"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"sluice/gateway/cache"
+	"sluice/backends"
 )
 
-// newMetrics are what Prometheus is told.
-func newMetrics(c *cache.Cache) *prometheus.Registry {
-	r := prometheus.NewRegistry()
-	r.MustRegister(cacheMetrics{c}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return r
+// metrics are what Prometheus is told. Labels have few values: hosts are "s3" and "public",
+// operations are S3's, statuses are classes; buckets are those the configuration names.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	took     *prometheus.HistogramVec
+	stores   *prometheus.HistogramVec
+	held     prometheus.Counter // requests that were answered on their connection
 }
 
-// cacheMetrics tells of the cache what it counts itself.
-type cacheMetrics struct{ cache *cache.Cache }
+// seconds are the buckets of histograms.
+var seconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 
-type metric struct {
-	desc  *prometheus.Desc
-	kind  prometheus.ValueType
-	value func(cache.Stats) int64
-	tier  string
-}
-
-func counter(name, help, tier string, value func(cache.Stats) int64) metric {
-	return newMetric("sluice_cache_"+name+"_total", help, tier, prometheus.CounterValue, value)
-}
-
-func gauge(name, help, tier string, value func(cache.Stats) int64) metric {
-	return newMetric("sluice_cache_"+name, help, tier, prometheus.GaugeValue, value)
-}
-
-func newMetric(name, help, tier string, kind prometheus.ValueType, value func(cache.Stats) int64) metric {
-	var labels []string
-	if tier != "" {
-		labels = []string{"tier"}
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_requests_total", Help: "Requests of clients, by the class of what they were answered.",
+		}, []string{"host", "operation", "status"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sluice_request_duration_seconds", Help: "From a request's headers to the end of its answer.", Buckets: seconds,
+		}, []string{"host", "operation"}),
+		stores: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sluice_store_request_duration_seconds", Help: "From a request to a store to the headers of its answer, without the time in which a client sends.", Buckets: seconds,
+		}, []string{"store", "result"}),
 	}
-	return metric{prometheus.NewDesc(name, help, labels, nil), kind, value, tier}
+	m.held = m.requests.WithLabelValues("public", "GET", "2xx")
+	m.registry.MustRegister(m.requests, m.took, m.stores,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
 }
 
-var ofCache = []metric{
-	counter("hits", "Reads that were answered from the cache.", "", func(s cache.Stats) int64 { return s.Hits }),
-	counter("misses", "Reads for which the stores were asked.", "", func(s cache.Stats) int64 { return s.Misses }),
-	counter("collapsed", "Misses that shared a read of the stores with others.", "", func(s cache.Stats) int64 { return s.Collapsed }),
-	counter("saved_bytes", "Bytes that the stores did not have to send.", "", func(s cache.Stats) int64 { return s.Saved }),
-	counter("rejected", "Objects not kept because they were written to while they were read.", "", func(s cache.Stats) int64 { return s.Rejected }),
-	gauge("fetches", "Reads of the stores under way.", "", func(s cache.Stats) int64 { return s.Fetches }),
-	counter("evicted", "Objects and blocks that made room for others.", "memory", func(s cache.Stats) int64 { return s.Evicted }),
-	counter("evicted", "Objects and blocks that made room for others.", "disk", func(s cache.Stats) int64 { return s.Disk.Evicted }),
-	gauge("items", "Objects and blocks that are held.", "memory", func(s cache.Stats) int64 { return s.Items }),
-	gauge("items", "Objects and blocks that are held.", "disk", func(s cache.Stats) int64 { return s.Disk.Items }),
-	gauge("bytes", "Bytes that are held.", "memory", func(s cache.Stats) int64 { return s.Bytes }),
-	gauge("bytes", "Bytes that are held.", "disk", func(s cache.Stats) int64 { return s.Disk.Bytes }),
-	counter("disk_hits", "Objects and blocks that came back from disk.", "", func(s cache.Stats) int64 { return s.Disk.Hits }),
-	counter("disk_dropped", "Objects and blocks that could not be written to disk.", "", func(s cache.Stats) int64 { return s.Disk.Dropped }),
-	counter("disk_broken", "Files on disk that were not as they were written.", "", func(s cache.Stats) int64 { return s.Disk.Broken }),
-}
-
-// Describe names the metrics.
-func (c cacheMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, m := range ofCache {
-		to <- m.desc
+// answered counts a request, also one whose answer broke off.
+func (m *metrics) answered(host, operation string, p *patience, took time.Duration) {
+	class := "torn"
+	if p.whole {
+		class = strconv.Itoa(p.status/100) + "xx"
 	}
+	m.requests.WithLabelValues(host, operation, class).Inc()
+	m.took.WithLabelValues(host, operation).Observe(took.Seconds())
 }
 
-// Collect tells their values.
-func (c cacheMetrics) Collect(to chan<- prometheus.Metric) {
-	s := c.cache.Stats()
-	for _, m := range ofCache {
-		var labels []string
-		if m.tier != "" {
-			labels = []string{m.tier}
-		}
-		to <- prometheus.MustNewConstMetric(m.desc, m.kind, float64(m.value(s)), labels...)
+// asked counts a request to a store.
+func (m *metrics) asked(store string, took time.Duration, err error) {
+	m.stores.WithLabelValues(store, result(err)).Observe(took.Seconds())
+}
+
+func result(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, backends.ErrUnavailable):
+		return "unavailable"
+	case errors.Is(err, backends.ErrSlowDown):
+		return "slow_down"
+	case errors.Is(err, backends.ErrDenied):
+		return "denied"
 	}
+	return "refused" // a key that is not there, a condition that does not hold
 }

@@ -1,20 +1,67 @@
 package gateway
 
 import (
+	"bytes"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"sluice/gateway/cache"
+	"sluice/backends/embedded"
+	"sluice/gateway/config"
 )
 
+// TestMetrics: every metric is one that Prometheus' own checks find no fault with, and what
+// was answered is counted by host, operation and class.
 func TestMetrics(t *testing.T) {
-	problems, err := testutil.GatherAndLint(newMetrics(cache.New(cache.Options{MaxBytes: 1 << 20})))
+	server, err := embedded.Start(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if _, err := server.Store(t.Context(), "any", "bucket"); err != nil {
+		t.Fatal(err)
+	}
+	c := config.Default()
+	c.StateDir = t.TempDir()
+	c.Stores = map[string]config.Store{"old": {Endpoint: server.Endpoint(), Bucket: "bucket", AccessKeyID: "any", SecretAccessKey: "any"}}
+	c.Buckets = map[string]config.Bucket{"media": {Old: "old", Anonymous: config.AnonymousRead}}
+	c.Credentials = []config.Credential{{AccessKeyID: "a", SecretAccessKey: "b"}}
+	c.Hosts = map[string]config.Host{"s3.test": {Serve: "s3"}, "files.test": {Serve: "public", Bucket: "media"}}
+	g, err := Open(t.Context(), c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	for _, ask := range []string{"GET http://s3.test/media/absent", "DELETE http://s3.test/media/absent", "GET http://files.test/absent", "BREW http://files.test/"} {
+		method, url, _ := strings.Cut(ask, " ")
+		g.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), method, url, nil))
+	}
+	problems, err := testutil.GatherAndLint(g.metrics.registry)
 	if err != nil || len(problems) > 0 {
 		t.Errorf("%v %v", err, problems)
 	}
-	n, err := testutil.GatherAndCount(newMetrics(nil), "sluice_cache_hits_total", "sluice_cache_bytes")
-	if err != nil || n != 3 {
-		t.Errorf("without a cache: %d, %v", n, err)
+	want := `
+# HELP sluice_requests_total Requests of clients, by the class of what they were answered.
+# TYPE sluice_requests_total counter
+sluice_requests_total{host="public",operation="GET",status="2xx"} 0
+sluice_requests_total{host="public",operation="GET",status="4xx"} 1
+sluice_requests_total{host="public",operation="other",status="4xx"} 1
+sluice_requests_total{host="s3",operation="DeleteObject",status="4xx"} 1
+sluice_requests_total{host="s3",operation="GetObject",status="4xx"} 1
+# HELP sluice_bucket_phase 1 for the phase that a bucket is in.
+# TYPE sluice_bucket_phase gauge
+sluice_bucket_phase{bucket="media",phase="passthrough"} 1
+# HELP sluice_store_available 0 while a store fails so often that it is only tried now and then.
+# TYPE sluice_store_available gauge
+sluice_store_available{store="old"} 1
+`
+	if err := testutil.GatherAndCompare(g.metrics.registry, bytes.NewBufferString(want), "sluice_requests_total", "sluice_bucket_phase", "sluice_store_available"); err != nil {
+		t.Error(err)
+	}
+	if n, err := testutil.GatherAndCount(g.metrics.registry, "sluice_cache_bytes", "sluice_store_request_duration_seconds"); err != nil || n < 3 {
+		t.Errorf("%d, %v", n, err)
 	}
 }

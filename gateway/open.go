@@ -56,7 +56,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	}
 	m := c.Migration.Mirror
 	g := &Gateway{
-		log: log, throttle: slow, cache: objects, config: c, state: state, acls: acls, proxies: trusted,
+		log: log, metrics: newMetrics(), throttle: slow, cache: objects, config: c, state: state, acls: acls, proxies: trusted,
 		requests: make(chan struct{}, c.Limits.Requests), forms: make(chan struct{}, formSlots), cors: newCORSAnswers(),
 		buckets: bucketSet{open: make(map[string]*openBucket)},
 		journal: journal.New(records, journal.Options{
@@ -64,6 +64,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 			Changed: func(k journal.Key) { objects.Remove(cache.Key(k)) },
 		}),
 	}
+	g.metrics.registry.MustRegister(cacheMetrics{objects}, stateMetrics{g})
 	g.identify()
 	if err := g.openCertificates(); err != nil {
 		return nil, errors.Join(err, g.Close())
@@ -162,13 +163,15 @@ func (g *Gateway) openStore(ctx context.Context, name string, s config.Store) (*
 	})
 }
 
-// observer tells the throttle of a store's answers, as old store or new, or as both.
+// observer counts a store's answers, and tells the throttle of them, as old store or new, or
+// as both.
 func (g *Gateway) observer(name string) func(took time.Duration, err error) {
 	old, new := false, false
 	for _, b := range g.config.Buckets {
 		old, new = old || b.Old == name && b.New != "", new || b.New == name
 	}
 	return func(took time.Duration, err error) {
+		g.metrics.asked(name, took, err)
 		if old {
 			g.throttle.Observe(throttle.OldStore, took, err)
 		}

@@ -16,6 +16,8 @@ type patience struct {
 	control *http.ResponseController
 	body    io.ReadCloser
 	read    bool // the body, to its end
+	status  int  // of the answer
+	whole   bool // the answer did not break off
 }
 
 // newPatience answers the request with its body watched, in a copy: net/http looks at
@@ -48,8 +50,17 @@ func (p *patience) Close() error { return p.body.Close() }
 // piece is how much a client must take within the limit.
 const piece = 256 << 10
 
+// WriteHeader notes the status.
+func (p *patience) WriteHeader(status int) {
+	if p.status < http.StatusOK {
+		p.status = status
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
 // Write writes a part of the answer, in pieces that show whether it goes on.
 func (p *patience) Write(b []byte) (written int, err error) {
+	p.status = max(p.status, http.StatusOK)
 	for {
 		_ = p.control.SetWriteDeadline(time.Now().Add(p.limit))
 		n, err := p.ResponseWriter.Write(b[:min(len(b), piece)])

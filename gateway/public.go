@@ -78,8 +78,10 @@ func hostName(host string) string {
 
 // ServeHTTP answers one request.
 func (h *publicHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
 	p, r := newPatience(w, r, time.Duration(h.g.config.Limits.ClientTimeout))
 	defer p.end()
+	defer func() { h.g.metrics.answered("public", method(r), p, time.Since(start)) }()
 	var err error
 	switch {
 	case h.mayPurge(r):
@@ -94,6 +96,16 @@ func (h *publicHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		h.refuse(p, r, err)
 	}
+	p.whole = true
+}
+
+// method is a request's, or one word for all that are not answered.
+func method(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, "PURGE":
+		return r.Method
+	}
+	return "other"
 }
 
 // find answers the bucket and the key that a path stands for.

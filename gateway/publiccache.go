@@ -39,6 +39,7 @@ func (g *Gateway) held(host, path string, secure bool) (express.Hit, bool) {
 		memo = &cache.Memo{By: h, Head: h.head(e)}
 		e.Memo.Store(memo)
 	}
+	g.metrics.held.Inc()
 	return express.Hit{Head: memo.Head, Body: body, Age: e.Age()}, true
 }
 
