@@ -17,21 +17,31 @@ import (
 	"sluice/gateway/mirror"
 )
 
-// listenAdmin opens the socket. What a dead gateway left there is in the way; a living
-// one would hold the directory's lock.
-func (g *Gateway) listenAdmin(ctx context.Context) (net.Listener, error) {
+// listenAdmin opens the operators' socket, and their address if there is one. What a dead
+// gateway left of the socket is in the way; a living one would hold the directory's lock.
+func (g *Gateway) listenAdmin(ctx context.Context) (list []net.Listener, err error) {
 	path := filepath.Join(g.config.StateDir, admin.SocketName)
 	_ = os.Remove(path)
-	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
+	var lc net.ListenConfig
+	socket, err := lc.Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("admin socket: %w", err)
 	}
-	return l, os.Chmod(path, 0o600)
+	list = []net.Listener{socket}
+	if err := os.Chmod(path, 0o600); err != nil || g.config.Listen.Admin == "" {
+		return list, err
+	}
+	l, err := lc.Listen(ctx, "tcp", g.config.Listen.Admin)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listen.admin: %w", err), socket.Close())
+	}
+	g.log.Info("operators are served", "address", l.Addr().String())
+	return append(list, l), nil
 }
 
 func (g *Gateway) control() admin.Control {
 	return admin.Control{
-		Buckets: g.status, Command: g.command, Throttle: g.throttle, Cache: g.cache,
+		Buckets: g.status, Command: g.command, Throttle: g.throttle, Cache: g.cache, Ready: g.ready,
 		Metrics:      promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{}),
 		Certificates: g.listCertificates, Conditions: g.conditions, Doctor: g.doctor,
 		Verify: func(ctx context.Context, bucket string) (*migrate.Verification, error) {
@@ -42,6 +52,18 @@ func (g *Gateway) control() admin.Control {
 			return o.Verify, nil
 		},
 	}
+}
+
+// ready tells why clients should go elsewhere for a while. A store that is down is no
+// reason: reads are answered by the other, and nobody else could do better.
+func (g *Gateway) ready() error {
+	switch {
+	case g.draining.Load():
+		return errors.New("the gateway is ending")
+	case g.journal.Full():
+		return errors.New("the journal holds as many pending writes as max_pending allows: writes are slowed down")
+	}
+	return nil
 }
 
 func (g *Gateway) status() []migrate.Status {

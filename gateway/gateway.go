@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/backends"
@@ -49,6 +50,7 @@ type Gateway struct {
 	forms       chan struct{}      // a slot for each form whose file is taken in
 	cors        *corsAnswers
 	metrics     *metrics
+	draining    atomic.Bool // no further requests should come
 
 	certificates *tls.Keeper
 }

@@ -38,16 +38,22 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 		ReadHeaderTimeout: 30 * time.Second, ErrorLog: server.ErrorLog,
 	}
 	var serving sync.WaitGroup
-	failed := make(chan error, len(listeners)+1)
-	socket, err := g.listenAdmin(ctx)
+	failed := make(chan error, len(listeners)+2)
+	desks, err := g.listenAdmin(ctx)
+	if err == nil && len(desks) > 1 {
+		err = g.guard(operators)
+	}
 	if err != nil {
+		listeners = append(listeners, desks...)
 		for _, l := range listeners {
 			err = errors.Join(err, l.Close())
 		}
 		stop()
 		return errors.Join(err, <-ended)
 	}
-	serving.Go(func() { failed <- operators.Serve(socket) })
+	for _, l := range desks {
+		serving.Go(func() { failed <- operators.Serve(l) })
+	}
 	var fronts []*express.Listener
 	for _, l := range listeners {
 		g.log.Info("serving", "address", l.Addr().String())
@@ -65,6 +71,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	g.draining.Store(true)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if shutdown := server.Shutdown(drain); shutdown != nil {
@@ -77,4 +84,11 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	serving.Wait()
 	stop()
 	return errors.Join(err, <-ended)
+}
+
+// guard asks for the token of who does not come by the socket.
+func (g *Gateway) guard(operators *http.Server) error {
+	token, err := admin.Token(g.config.StateDir)
+	operators.Handler = admin.Guard(operators.Handler, token)
+	return err
 }

@@ -25,6 +25,7 @@ type Control struct {
 	Throttle *throttle.Throttle
 	Cache    *cache.Cache
 	Metrics  http.Handler
+	Ready    func() error // why requests are not taken now
 
 	Certificates func() Certificates
 	Conditions   func() []migrate.Condition        // of the gateway itself
@@ -43,6 +44,7 @@ type Control struct {
 //	GET    /v1/cache                             cache.Stats
 //	POST   /v1/buckets/{bucket}/purge            a PurgeOrder; a PurgeReport
 //	GET    /metrics                              for Prometheus
+//	GET    /livez, /readyz                       200, or 503 with the reason
 //	GET    /v1/certificates                      Certificates
 //	GET    /v1/conditions                        the gateway's own []migrate.Condition
 //	POST   /v1/doctor                            a list of Check
@@ -71,6 +73,14 @@ func (c Control) Handler() http.Handler {
 	})
 	handle("POST /v1/buckets/{bucket}/purge", c.purge)
 	mux.Handle("GET /metrics", c.Metrics)
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := c.Ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "ok\n")
+	})
 	handle("GET /v1/certificates", func(w http.ResponseWriter, _ *http.Request) error {
 		return answer(w, http.StatusOK, c.Certificates())
 	})

@@ -36,6 +36,7 @@ const (
 	NoBucket    Kind = "no_bucket"   // there is no such bucket
 	Invalid     Kind = "invalid"     // the request makes no sense
 	Unavailable Kind = "unavailable" // a store can not be reached, or writes did not end in time
+	Denied      Kind = "denied"      // the token is missing, or wrong
 	Failed      Kind = "failed"      // anything else
 )
 

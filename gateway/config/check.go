@@ -34,6 +34,9 @@ func (c *Config) check() error {
 	if c.Listen.HTTP == "" && c.Listen.HTTPS == "" {
 		bad("listen", "name an http or an https address")
 	}
+	if a := c.Listen.Admin; a != "" && (a == c.Listen.HTTP || a == c.Listen.HTTPS) {
+		bad("listen.admin", "%s is where clients come", a)
+	}
 	c.checkTLS(bad)
 	for name, s := range c.Stores {
 		c.checkStore("stores."+name, s, bad)

@@ -41,6 +41,10 @@ type Config struct {
 type Listen struct {
 	HTTP  string `yaml:"http"`
 	HTTPS string `yaml:"https"`
+	// Admin is for operators beside the socket in the state directory: 127.0.0.1:9180.
+	// Health and metrics are for everyone there, all else for who has the token in
+	// admin.token in the state directory.
+	Admin string `yaml:"admin"`
 }
 
 // Store is one object store.

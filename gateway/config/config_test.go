@@ -140,6 +140,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"state_dir: /tmp/state", `state_dir: ""`, "state_dir: is required"},
 		{"SECRETFILE", "/does/not/exist", "secret_access_key_file"},
 		{`listen: { http: "127.0.0.1:9000" }`, `listen: { https: ":443" }`, "listen.https: needs tls.mode"},
+		{listenHTTP, `listen: { http: "127.0.0.1:9000", admin: "127.0.0.1:9000" }`, "listen.admin: 127.0.0.1:9000 is where clients come"},
 		{listenHTTP, "tls: { mode: on }", `tls.mode: "on" is not one of auto, files, internal, off`},
 		{listenHTTP, "tls: { mode: auto }", "tls.mode: auto needs an https address under listen"},
 		{listenHTTP, "listen: { https: ':443' }\ntls: { mode: files, cert_file: c }", "tls: mode files needs cert_file and key_file"},
