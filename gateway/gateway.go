@@ -97,7 +97,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start, op := time.Now(), s3api.Op("")
 	p, r := newPatience(w, r, time.Duration(g.config.Limits.ClientTimeout))
 	defer p.end()
-	defer func() { g.metrics.answered("s3", cmp.Or(string(op), "unknown"), p, time.Since(start)) }()
+	defer func() { g.answered("s3", cmp.Or(string(op), "unknown"), p, r, start) }()
 	w = p
 	err := admit(g.requests, func() error { return g.serve(w, r, &op) })
 	if err != nil {
@@ -109,6 +109,19 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.whole = true
 	g.log.Debug("request", "request", id, "method", r.Method, "path", r.URL.Path, "took", time.Since(start), "error", err)
+}
+
+// answered counts a request, and writes it into the access log. Its query is left out, which
+// may hold a signature.
+func (g *Gateway) answered(host, operation string, p *patience, r *http.Request, start time.Time) {
+	took := time.Since(start)
+	g.metrics.answered(host, operation, p, took)
+	if g.config.Log.Access {
+		h := p.Header()
+		g.log.Info("access", "request", h.Get("X-Amz-Request-Id"), "client", r.RemoteAddr, "host", r.Host, "method", r.Method,
+			"path", r.URL.Path, "operation", operation, "status", p.status, "whole", p.whole, "bytes", p.sent, "took", took,
+			"cache", h.Get("Cache-Status"), "agent", r.UserAgent())
+	}
 }
 
 // admit bounds the requests in flight by their slots: past the bound a client is asked to

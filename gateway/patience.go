@@ -17,6 +17,7 @@ type patience struct {
 	body    io.ReadCloser
 	read    bool // the body, to its end
 	status  int  // of the answer
+	sent    int64
 	whole   bool // the answer did not break off
 }
 
@@ -65,6 +66,7 @@ func (p *patience) Write(b []byte) (written int, err error) {
 		_ = p.control.SetWriteDeadline(time.Now().Add(p.limit))
 		n, err := p.ResponseWriter.Write(b[:min(len(b), piece)])
 		written += n
+		p.sent += int64(n)
 		if b = b[n:]; err != nil || len(b) == 0 {
 			return written, err
 		}

@@ -81,7 +81,7 @@ func (h *publicHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	p, r := newPatience(w, r, time.Duration(h.g.config.Limits.ClientTimeout))
 	defer p.end()
-	defer func() { h.g.metrics.answered("public", method(r), p, time.Since(start)) }()
+	defer func() { h.g.answered("public", method(r), p, r, start) }()
 	var err error
 	switch {
 	case h.mayPurge(r):

@@ -57,7 +57,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	var fronts []*express.Listener
 	for _, l := range listeners {
 		g.log.Info("serving", "address", l.Addr().String())
-		if len(g.public) > 0 {
+		if len(g.public) > 0 && !g.config.Log.Access { // which has a line for every request
 			front := express.NewListener(l, express.Options{
 				Find: g.held, Others: g.others(),
 				Header: server.ReadHeaderTimeout, Idle: server.IdleTimeout, Client: time.Duration(g.config.Limits.ClientTimeout),

@@ -236,6 +236,7 @@ type Limits struct {
 type Log struct {
 	Format string `yaml:"format"` // "text" or "json"
 	Level  string `yaml:"level"`  // "debug", "info", "warn" or "error"
+	Access bool   `yaml:"access"` // a line for every request, at level info
 }
 
 // Default is the configuration that an empty file means.

@@ -1,8 +1,9 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,13 +15,8 @@ import (
 
 // TestOperatorsAddress: health and metrics for everyone, the API for who has the token.
 func TestOperatorsAddress(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := "http://" + l.Addr().String()
-	l.Close()
-	r := startPublic(t, func(c *config.Config) { c.Listen.Admin = strings.TrimPrefix(at, "http://") })
+	r := startPublic(t, func(c *config.Config) { c.Listen.Admin = "127.0.0.1:0" })
+	at := "http://" + r.log.find(t, `operators are served" address=(\S+)`)
 	r.must(t, 200, "", ask{method: "PUT", path: "/media/k", body: "x"})
 	r.show(t, "GET", "files.test", "/k", nil)
 	token, err := os.ReadFile(filepath.Join(r.config.StateDir, "admin.token"))
@@ -60,5 +56,34 @@ func TestOperatorsAddress(t *testing.T) {
 	}
 	if got := r.do(t, ask{method: "GET", path: "/metrics"}); got.status == 200 {
 		t.Errorf("clients are told %v", got)
+	}
+}
+
+// TestAccessLog: a line for every request, from the cache too, and no secrets in it.
+func TestAccessLog(t *testing.T) {
+	r := startPublic(t, func(c *config.Config) { c.Log.Access = true })
+	r.must(t, 200, "", ask{method: "PUT", path: "/media/k", body: "content"})
+	r.quiet(t)
+	for range 3 {
+		r.show(t, "GET", "files.test", "/k?X-Amz-Signature=c0ffee", nil)
+	}
+	r.must(t, 400, "AuthorizationQueryParametersError", ask{method: "GET", path: "/media/k?X-Amz-Signature=c0ffee", unsigned: true})
+	for _, line := range [][]string{
+		{"msg=access", "operation=PutObject", "status=200", "whole=true", "method=PUT", "path=/media/k", "client=127.0.0.1:"},
+		{"msg=access", "host=files.test", "operation=GET", "status=200", "bytes=7", "fwd=uri-miss"},
+		{"msg=access", "host=files.test", "operation=GET", "status=200", "bytes=7", `cache="Sluice; hit"`},
+		{"msg=access", "operation=GetObject", "status=400"},
+	} {
+		eventually(t, func(context.Context) error { // a line is written behind the answer
+			if !r.log.has(line...) {
+				return fmt.Errorf("there is no line with %q", line)
+			}
+			return nil
+		})
+	}
+	for _, secret := range []string{"c0ffee", secretKey, "AWS4-HMAC"} {
+		if r.log.has(secret) {
+			t.Errorf("%q is in the log", secret)
+		}
 	}
 }

@@ -162,6 +162,18 @@ func (l *logText) has(words ...string) bool {
 	return false
 }
 
+// find is what a pattern's group matches in the log.
+func (l *logText) find(t *testing.T, pattern string) string {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := regexp.MustCompile(pattern).FindStringSubmatch(l.text.String())
+	if m == nil {
+		t.Fatalf("nothing in the log is like %s", pattern)
+	}
+	return m[1]
+}
+
 // ask is a request; without keys of its own it is signed with the default pair.
 type ask struct {
 	method, path string // the path encoded as it is sent
