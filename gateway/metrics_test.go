@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/goccy/go-yaml"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sluice/backends/embedded"
@@ -63,5 +67,47 @@ sluice_store_available{store="old"} 1
 	}
 	if n, err := testutil.GatherAndCount(g.metrics.registry, "sluice_cache_bytes", "sluice_store_request_duration_seconds"); err != nil || n < 3 {
 		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// TestAlerts: the alerts that come with Sluice speak of metrics that there are.
+func TestAlerts(t *testing.T) {
+	raw, err := os.ReadFile("../deploy/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Groups []struct {
+			Name  string
+			Rules []struct {
+				Alert, Expr, For    string
+				Labels, Annotations map[string]string
+			}
+		}
+	}
+	if err := yaml.UnmarshalWithOptions(raw, &file, yaml.Strict()); err != nil {
+		t.Fatal(err)
+	}
+	m := newMetrics()
+	m.registry.MustRegister(cacheMetrics{}, stateMetrics{})
+	known := make(map[string]bool)
+	descriptions := make(chan *prometheus.Desc)
+	go func() {
+		m.registry.Describe(descriptions)
+		close(descriptions)
+	}()
+	name := regexp.MustCompile(`sluice_\w+`)
+	for d := range descriptions {
+		known[name.FindString(d.String())] = true
+	}
+	for _, rule := range file.Groups[0].Rules {
+		if rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" || rule.Labels["severity"] == "" {
+			t.Errorf("%s does not say what is wrong, what to do, and how bad it is", rule.Alert)
+		}
+		for _, metric := range name.FindAllString(rule.Expr, -1) {
+			if !known[metric] {
+				t.Errorf("%s: there is no metric %s", rule.Alert, metric)
+			}
+		}
 	}
 }
