@@ -97,6 +97,36 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestShow: what is shown holds everything but the secrets, and can be read again.
+func TestShow(t *testing.T) {
+	secrets := strings.NewReplacer("${SECRET}", "s3cret", "secret_access_key_file: SECRETFILE", "secret_access_key: s3cret, session_token: s3cret",
+		"secret_access_key: s,", "secret_access_key: s3cret, session_token: s3cret,",
+		listenHTTP, secure+"dns: { provider: rfc2136, server: 's3cret', key_name: s3cret, key_alg: s3cret, key: s3cret }, acme: { eab: { key_id: me, key: s3cret } } }")
+	c, err := parse(t, secrets.Replace(valid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := c.Show()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(raw), "s3cret") {
+		t.Errorf("a secret is shown:\n%s", raw)
+	}
+	for _, part := range []string{"memory: 64MiB", "ttl: 1h0m0s", "store_timeout: 5m0s", "access_key_id: id", "header: X-Key", "provider: rfc2136"} {
+		if !strings.Contains(string(raw), part) {
+			t.Errorf("%q is not shown:\n%s", part, raw)
+		}
+	}
+	again, err := parse(t, string(raw))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, raw)
+	}
+	if shown, err := again.Show(); err != nil || string(shown) != string(raw) {
+		t.Errorf("%v: shown again it is\n%s", err, shown)
+	}
+}
+
 func TestBackfill(t *testing.T) {
 	c, err := parse(t, valid)
 	if err != nil {

@@ -45,6 +45,16 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not a size such as 256MiB", word)
 }
 
+// MarshalText writes a size as UnmarshalText reads it, in the largest unit that is exact.
+func (s Size) MarshalText() ([]byte, error) {
+	for i, unit := range []string{"TiB", "GiB", "MiB", "KiB"} {
+		if bytes := int64(1) << (40 - 10*i); s != 0 && int64(s)%bytes == 0 {
+			return fmt.Appendf(nil, "%d%s", int64(s)/bytes, unit), nil
+		}
+	}
+	return fmt.Appendf(nil, "%dB", int64(s)), nil
+}
+
 // Duration is a time span, written as "2s", "1h30m" or "500ms".
 type Duration time.Duration
 
@@ -57,3 +67,6 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	*d = Duration(v)
 	return nil
 }
+
+// MarshalText writes a duration as UnmarshalText reads it.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
