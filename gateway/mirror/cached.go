@@ -59,8 +59,11 @@ func (l *lookup) useful(e *cache.Entry) bool {
 	case l.w.acl && e.Info.ACL == "":
 		return false
 	}
-	return l.r.Header == nil || e.Sums != nil
+	return !l.sums() || e.Sums != nil
 }
+
+// sums tells whether checksums are asked for, and answered: those of the whole body.
+func (l *lookup) sums() bool { return l.r.Header != nil && l.r.Range == "" }
 
 var (
 	errChanged = errors.New("a store says otherwise")
@@ -139,7 +142,7 @@ func (l *lookup) serve(ctx context.Context, e *cache.Entry, body []byte) (*backe
 		return nil, served, err
 	}
 	to := from + o.Length
-	if len(e.Sums) > 0 && l.r.Header != nil {
+	if len(e.Sums) > 0 && l.sums() {
 		o.Header = maps.Clone(o.Header)
 		maps.Copy(o.Header, e.Sums)
 	}
@@ -245,7 +248,7 @@ func (l *lookup) fetch(ctx context.Context) (*backends.Object, Served, error) {
 		f.Close()
 		return nil, Served{Store: f.Store}, err
 	}
-	if l.r.Header == nil {
+	if !l.sums() {
 		o.Header = cache.WithoutChecksums(o.Header)
 	}
 	o.Body = l.body(ctx, f, from, from+o.Length)

@@ -55,7 +55,7 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, w want) (*back
 	v := b.view()
 	st := b.stamp(r.Key)
 	plain := r.VersionID == "" && r.PartNumber == 0 && plainHeader(r.Header)
-	if b.cache != nil && st.Clean && plain && (r.Range == "" || r.Header == nil) {
+	if b.cache != nil && st.Clean && plain {
 		return b.readCached(ctx, v, st, r, w)
 	}
 	unasked := plain && !w.head && r.Range == "" && r.Header == nil

@@ -106,6 +106,34 @@ func TestRangesOfLargeObjects(t *testing.T) {
 	}
 }
 
+// TestRangesOfWhoSigns: of what is cached whole they come from the cache, also where the client
+// asks for checksums, as the SDKs do; of what is not, the store sends what was asked for.
+func TestRangesOfWhoSigns(t *testing.T) {
+	r, f := startCached(t)
+	for key, size := range map[string]int{"small": 1000, "large": 20 << 20} {
+		content := noise(size)
+		r.must(t, 200, "", ask{method: "PUT", path: "/media/" + key, body: content})
+		r.quiet(t)
+		for i, want := range []string{"MISS", "MISS", "HIT", "HIT"} {
+			header := map[string]string{"X-Amz-Checksum-Mode": "ENABLED", "Range": "bytes=500-599"}
+			if i == 1 {
+				delete(header, "Range")
+			}
+			if key == "large" {
+				want = "MISS"
+			}
+			before := f.sent.Load()
+			got := r.do(t, ask{method: "GET", path: "/media/" + key, header: header})
+			if i != 1 && (got.status != 206 || got.body != content[500:600]) || i == 1 && got.body != content || got.header.Get("X-Cache") != want {
+				t.Errorf("%s, read %d: %d, %d bytes, %s", key, i, got.status, len(got.body), got.header.Get("X-Cache"))
+			}
+			if n := f.sent.Load() - before; i != 1 && n > 100 {
+				t.Errorf("%s, read %d: the store sent %d bytes", key, i, n)
+			}
+		}
+	}
+}
+
 // TestOpenRangeIsNotReadToItsEnd: a browser asks for all of a video and takes its beginning.
 func TestOpenRangeIsNotReadToItsEnd(t *testing.T) {
 	r, f := startCached(t)
