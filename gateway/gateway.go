@@ -21,6 +21,7 @@ import (
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
+	"sluice/gateway/notify"
 	"sluice/gateway/s3api"
 	"sluice/gateway/sigv4"
 	"sluice/tls"
@@ -49,6 +50,7 @@ type Gateway struct {
 	cors        *corsAnswers
 
 	certificates *tls.Keeper
+	notifier     *notify.Notifier
 }
 
 var serverHeader = []string{"Sluice"}
@@ -62,6 +64,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	rooms.Go(func() { g.throttle.Run(ctx) })
 	rooms.Go(func() { g.cache.Run(ctx) })
 	rooms.Go(func() { g.certificates.Run(ctx) })
+	rooms.Go(func() { g.notifier.Run(ctx) })
 	rooms.Wait()
 	return g.Close()
 }

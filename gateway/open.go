@@ -68,6 +68,9 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	if err := g.openCertificates(); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
+	if err := g.openNotifier(); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
 	if err := g.openBuckets(ctx); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
