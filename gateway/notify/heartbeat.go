@@ -29,12 +29,13 @@ func CheckHeartbeat(raw string) error {
 }
 
 func newPulse(raw string, every time.Duration, log *slog.Logger) *pulse {
-	label := "heartbeat"
+	label, host := "heartbeat", ""
 	u, err := url.Parse(raw)
 	if err == nil {
-		label += " " + u.Host
+		host = u.Host
+		label += " " + host
 	}
-	return &pulse{url: raw, every: every, hide: newHider(raw, u, true), streak: streak{what: "heartbeats", service: label, log: log}}
+	return &pulse{url: raw, every: every, hide: newHider(raw, u, host), streak: streak{what: "heartbeats", service: label, log: log}}
 }
 
 // run beats until ctx is done. The first beat comes after one interval: a gateway that is

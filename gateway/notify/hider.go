@@ -3,6 +3,7 @@ package notify
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/url"
 	"regexp"
@@ -23,13 +24,15 @@ const (
 	hidden    = "[hidden]"
 )
 
-// newHider hides a URL; u is nil if it can not be parsed.
-func newHider(raw string, u *url.URL, showHost bool) *hider {
+// newHider hides a URL, but not the words to show; u is nil if it can not be parsed.
+func newHider(raw string, u *url.URL, show ...string) *hider {
 	parts := []string{raw}
 	if u != nil {
 		password, _ := u.User.Password()
-		parts = append(parts, u.User.Username(), password, u.Opaque, u.Path, u.RawQuery, u.Fragment)
-		if !showHost {
+		basic := []byte(u.User.Username() + ":" + password) // as a server sees it, and may quote it
+		parts = append(parts, u.User.Username(), password, base64.StdEncoding.EncodeToString(basic),
+			u.Opaque, u.Path, u.RawQuery, u.Fragment)
+		if !slices.Contains(show, u.Host) {
 			parts = append(parts, u.Host)
 		}
 		for _, values := range u.Query() {
@@ -45,7 +48,7 @@ func newHider(raw string, u *url.URL, showHost bool) *hider {
 	for _, p := range slices.Clone(parts) {
 		parts = append(parts, url.QueryEscape(p), url.PathEscape(p))
 	}
-	parts = slices.DeleteFunc(parts, func(p string) bool { return len(p) < minSecret })
+	parts = slices.DeleteFunc(parts, func(p string) bool { return len(p) < minSecret || slices.Contains(show, p) })
 	slices.SortFunc(parts, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // the longest match
 	alternatives := []string{anyURL}
 	for _, p := range slices.Compact(parts) {

@@ -52,17 +52,21 @@ func openService(raw, secret string) (*service, error) {
 		return nil, errors.New("it is not a URL such as ntfy://ntfy.sh/TOPIC or smtp://USER:PASSWORD@HOST:587/?from=A&to=B")
 	}
 	name, web, custom := strings.Cut(u.Scheme, "+")
-	label, showHost := name, custom && strings.HasPrefix(web, "http") || slices.Contains(servers, name)
-	if showHost && u.Host != "" {
-		label += " " + u.Host
+	if known := names(); !slices.Contains(known, name) {
+		return nil, fmt.Errorf("it names no service; there are %s", strings.Join(known, ", "))
 	}
-	s := &service{label: label, hide: newHider(raw, u, showHost)}
+	label, show := name, []string{name}
+	if custom && strings.HasPrefix(web, "http") || slices.Contains(servers, name) {
+		if u.Host == "" {
+			return nil, fmt.Errorf("it names no host: %s://HOST/…", name)
+		}
+		label += " " + u.Host
+		show = append(show, u.Host)
+	}
+	s := &service{label: label, hide: newHider(raw, u, show...)}
 	if name == signedScheme {
 		s.sender, err = newSigned(u, web, secret)
 		return s, err
-	}
-	if known := names(); !slices.Contains(known, name) {
-		return nil, fmt.Errorf("it names no service; there are %s", strings.Join(known, ", "))
 	}
 	s.sender = newMessenger(name, raw)
 	return s, nil
@@ -185,7 +189,7 @@ func (s *messenger) locate() (types.Service, *url.URL, error) {
 	}
 	by, ok := to.(types.CustomURLService)
 	if !ok {
-		return nil, nil, fmt.Errorf("%s takes URLs that begin with %s:// alone", s.name, s.name)
+		return nil, nil, fmt.Errorf("%s takes no URL with a + in its scheme", s.name)
 	}
 	u, err = by.GetConfigURLFromCustom(u)
 	return to, u, err
