@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"sluice/gateway/migrate"
@@ -9,8 +11,16 @@ import (
 	"sluice/tls"
 )
 
-// conditions are those of the gateway itself.
+// conditions are those of the gateway itself, and of the stores in use.
 func (g *Gateway) conditions() []migrate.Condition {
+	list := g.ownConditions()
+	for _, name := range slices.Sorted(maps.Keys(g.inUse())) {
+		list = append(list, g.stores[name].reach.condition("store "+name))
+	}
+	return list
+}
+
+func (g *Gateway) ownConditions() []migrate.Condition {
 	list := []migrate.Condition{}
 	if g.certificates.Mode() != tls.Off {
 		h := g.certificates.Health()
@@ -38,7 +48,10 @@ func (g *Gateway) openNotifier() (err error) {
 
 // subjects are all that operators can be told of.
 func (g *Gateway) subjects() []notify.Subject {
-	list := []notify.Subject{subject("gateway", g.conditions())}
+	list := []notify.Subject{subject("gateway", g.ownConditions())}
+	for name := range g.inUse() {
+		list = append(list, subject("store "+name, []migrate.Condition{g.stores[name].reach.condition(notify.StoreAnswers)}))
+	}
 	for _, s := range g.status() {
 		list = append(list, subject("bucket "+s.Bucket, s.Conditions))
 	}

@@ -64,6 +64,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	rooms.Go(func() { g.throttle.Run(ctx) })
 	rooms.Go(func() { g.cache.Run(ctx) })
 	rooms.Go(func() { g.certificates.Run(ctx) })
+	rooms.Go(func() { g.askAway(ctx) })
 	rooms.Go(func() { g.notifier.Run(ctx) })
 	rooms.Wait()
 	return g.Close()

@@ -16,12 +16,15 @@ type trouble struct {
 // settle is how long a flap may last.
 const settle = 15 * time.Second
 
+// StoreAnswers is the condition of a store that it answers.
+const StoreAnswers = "answers"
+
 // troubles are all there are. Other conditions say how far a migration is, or what an
 // operator wanted: backfilled, verified, baseline and reversible are asked by the guards
 // of the command that needs them; paused is a command; throttled is the throttle at work.
 var troubles = []trouble{
 	{
-		condition: "stores", after: settle, title: "a store does not answer",
+		condition: StoreAnswers, after: settle, title: "a store does not answer",
 		todo: "Look at the store and the way to it; writes that one of two stores missed are repaired when it is back, and `sluice status` counts them.",
 	},
 	{
