@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -65,6 +66,15 @@ func TestNoSecretIsShown(t *testing.T) {
 	}
 	if text := log.String(); secretly.MatchString(text) || strings.Count(text, "WARN") != len(urls)+1 {
 		t.Errorf("logged\n%s", text)
+	}
+}
+
+// TestHider: services make URLs of their own of what they are given.
+func TestHider(t *testing.T) {
+	h := newHider("telegram://12345:Secret@telegram?chats=1", &url.URL{Scheme: "telegram", User: url.UserPassword("12345", "Secret"), Host: "telegram"}, "telegram")
+	text := `telegram: Post "https://api.telegram.test/botX/sendMessage": token secret of 12345 (Basic MTIzNDU6U2VjcmV0) is old`
+	if got, want := h.text(text), `telegram: Post "[hidden]": token [hidden] of [hidden] (Basic [hidden]) is old`; got != want {
+		t.Errorf("%s, not %s", got, want)
 	}
 }
 

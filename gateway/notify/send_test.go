@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 )
 
 // receiver is a server that keeps the requests it gets.
@@ -165,6 +167,18 @@ func TestHangingReceiver(t *testing.T) {
 	r.only(t)
 }
 
+// broken is a service whose code fails.
+type broken struct{ types.Service }
+
+// TestBrokenServiceTakesNothingAlong: its code is not ours, and runs in the gateway.
+func TestBrokenServiceTakesNothingAlong(t *testing.T) {
+	m := newMessenger("ntfy", "ntfy://ntfy.test/topic")
+	m.idle <- broken{}
+	if err := m.send(t.Context(), example); err == nil || !strings.HasPrefix(err.Error(), "the service's code failed: ") {
+		t.Error(err)
+	}
+}
+
 func TestHeartbeat(t *testing.T) {
 	r := newReceiver(t)
 	var log safeText
@@ -173,7 +187,7 @@ func TestHeartbeat(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan struct{})
+	began, ended := time.Now(), make(chan struct{})
 	go func() { defer close(ended); n.Run(ctx) }()
 	defer func() { stop(); <-ended }()
 	beats := func(more int) {
@@ -187,6 +201,9 @@ func TestHeartbeat(t *testing.T) {
 		}
 	}
 	beats(1)
+	if took := time.Since(began); took < 100*time.Millisecond {
+		t.Errorf("it beat after %v", took)
+	}
 	r.mu.Lock()
 	if got := r.got[0]; got.method != http.MethodGet || got.path != "/ping/secret-check" {
 		t.Errorf("%+v", got)

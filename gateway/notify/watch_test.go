@@ -124,10 +124,11 @@ func TestFlapsAreNotTold(t *testing.T) {
 			board.certificates(true)
 			time.Sleep(5 * time.Second)
 		}
+		time.Sleep(5 * time.Minute)
 		b.expect(t)
 		board.certificates(false)
 		time.Sleep(3 * time.Minute)
-		b.expect(t, "12m51s problem")
+		b.expect(t, "17m51s problem")
 		for range 10 {
 			board.certificates(true)
 			time.Sleep(time.Minute)
@@ -137,7 +138,7 @@ func TestFlapsAreNotTold(t *testing.T) {
 		b.expect(t)
 		board.certificates(true)
 		time.Sleep(3 * time.Minute)
-		b.expect(t, "35m51s resolved")
+		b.expect(t, "40m51s resolved")
 	})
 }
 
