@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"maps"
 	"net"
 	"net/http"
@@ -15,7 +14,6 @@ import (
 	"sluice/backends"
 	"sluice/gateway/admin"
 	"sluice/gateway/config"
-	"sluice/gateway/migrate"
 	"sluice/gateway/s3api"
 	"sluice/tls"
 )
@@ -72,19 +70,6 @@ func refusePlain(w http.ResponseWriter, r *http.Request) {
 
 func (g *Gateway) listCertificates() admin.Certificates {
 	return admin.Certificates{Mode: g.certificates.Mode(), CA: g.certificates.LocalCA(), List: g.certificates.Certificates()}
-}
-
-// conditions are those of the gateway itself.
-func (g *Gateway) conditions() []migrate.Condition {
-	if g.certificates.Mode() == tls.Off {
-		return []migrate.Condition{}
-	}
-	h := g.certificates.Health()
-	message := h.Message
-	if h.OK {
-		message = fmt.Sprintf("%d are held", len(g.certificates.Certificates()))
-	}
-	return []migrate.Condition{{Type: "certificates", Status: h.OK, Message: message, Since: h.Since}}
 }
 
 // doctor looks at what can be wrong around the gateway.

@@ -87,7 +87,7 @@ var (
 	bytesDesc     = describe("backfill_bytes", "Bytes that the backfill is to go over, and has done.", "bucket", "what")
 	journalDesc   = describe("journal_pending", "Keys that wait for the repairer.")
 	inFlightDesc  = describe("requests_in_flight", "S3 requests that are being answered.")
-	availableDesc = describe("store_available", "0 while a store fails so often that it is only tried now and then.", "store")
+	availableDesc = describe("store_available", "0 while no request to a store has a usable answer.", "store")
 	expiryDesc    = describe("certificate_expiry_timestamp_seconds", "When a name's certificate ends.", "name")
 	troubleDesc   = describe("certificate_trouble", "1 while a name's certificate can not be had or renewed.", "name")
 )
@@ -114,7 +114,7 @@ func (s stateMetrics) Collect(to chan<- prometheus.Metric) {
 	tell(journalDesc, float64(s.g.journal.Pending()))
 	tell(inFlightDesc, float64(len(s.g.requests)))
 	for name, store := range s.g.stores {
-		tell(availableDesc, number(!store.circuit.Open()), name)
+		tell(availableDesc, number(store.reach.condition("").Status), name)
 	}
 	if s.g.certificates.Mode() == tls.Off {
 		return

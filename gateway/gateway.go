@@ -23,6 +23,7 @@ import (
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
+	"sluice/gateway/notify"
 	"sluice/gateway/s3api"
 	"sluice/gateway/sigv4"
 	"sluice/tls"
@@ -53,6 +54,7 @@ type Gateway struct {
 	draining    atomic.Bool // no further requests should come
 
 	certificates *tls.Keeper
+	notifier     *notify.Notifier
 }
 
 var serverHeader = []string{"Sluice"}
@@ -66,6 +68,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	rooms.Go(func() { g.throttle.Run(ctx) })
 	rooms.Go(func() { g.cache.Run(ctx) })
 	rooms.Go(func() { g.certificates.Run(ctx) })
+	rooms.Go(func() { g.askAway(ctx) })
+	rooms.Go(func() { g.notifier.Run(ctx) })
 	rooms.Wait()
 	return g.Close()
 }

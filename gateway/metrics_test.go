@@ -58,7 +58,7 @@ sluice_requests_total{host="s3",operation="GetObject",status="4xx"} 1
 # HELP sluice_bucket_phase 1 for the phase that a bucket is in.
 # TYPE sluice_bucket_phase gauge
 sluice_bucket_phase{bucket="media",phase="passthrough"} 1
-# HELP sluice_store_available 0 while a store fails so often that it is only tried now and then.
+# HELP sluice_store_available 0 while no request to a store has a usable answer.
 # TYPE sluice_store_available gauge
 sluice_store_available{store="old"} 1
 `

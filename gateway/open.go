@@ -69,6 +69,9 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	if err := g.openCertificates(); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
+	if err := g.openNotifier(); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
 	if err := g.openBuckets(ctx); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
@@ -127,11 +130,12 @@ func (g *Gateway) identify() {
 func (g *Gateway) openBuckets(ctx context.Context) error {
 	g.stores = make(map[string]*store, len(g.config.Stores))
 	for name, s := range g.config.Stores {
-		opened, err := g.openStore(ctx, name, s)
-		if err != nil {
+		kept := new(store)
+		var err error
+		if kept.Store, err = g.openStore(ctx, name, s, &kept.reach); err != nil {
 			return err
 		}
-		g.stores[name] = &store{Store: opened}
+		g.stores[name] = kept
 	}
 	g.buckets.find = g.findBucket
 	for name, b := range g.config.Buckets {
@@ -153,25 +157,26 @@ func (g *Gateway) openBuckets(ctx context.Context) error {
 	return nil
 }
 
-func (g *Gateway) openStore(ctx context.Context, name string, s config.Store) (*s3.Store, error) {
+func (g *Gateway) openStore(ctx context.Context, name string, s config.Store, r *reach) (*s3.Store, error) {
 	return s3.New(ctx, s3.Config{
 		Name: name, Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket,
 		AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey, SessionToken: s.SessionToken,
 		SharedCredentialsFile: s.CredentialsFile, Profile: s.Profile,
 		VirtualHost: s.Addressing == "virtual", CAFile: s.CAFile, MaxConns: s.MaxConnections,
-		Stall: time.Duration(g.config.Migration.Mirror.StoreTimeout), Observe: g.observer(name),
+		Stall: time.Duration(g.config.Migration.Mirror.StoreTimeout), Observe: g.observer(name, r),
 	})
 }
 
-// observer counts a store's answers, and tells the throttle of them, as old store or new, or
-// as both.
-func (g *Gateway) observer(name string) func(took time.Duration, err error) {
+// observer tells of a store's answers: metrics, who knows whether it answers, and the
+// throttle, as of old store or new, or as of both.
+func (g *Gateway) observer(name string, r *reach) func(took time.Duration, err error) {
 	old, new := false, false
 	for _, b := range g.config.Buckets {
 		old, new = old || b.Old == name && b.New != "", new || b.New == name
 	}
 	return func(took time.Duration, err error) {
 		g.metrics.asked(name, took, err)
+		r.observe(err)
 		if old {
 			g.throttle.Observe(throttle.OldStore, took, err)
 		}
@@ -186,6 +191,7 @@ func (g *Gateway) observer(name string) func(took time.Duration, err error) {
 type store struct {
 	*s3.Store
 	circuit mirror.Circuit
+	reach   reach
 
 	mu     sync.Mutex
 	probed bool

@@ -82,7 +82,7 @@ invalid, 8 the gateway is unreachable, 9 not in this phase, 130 interrupted.`,
 		PersistentPreRun: func(*cobra.Command, []string) { understood = true },
 	}
 	root.AddCommand(serveCommand(), demoCommand(), healthcheckCommand(), versionCommand(), configCommand())
-	root.AddCommand(statusCommand(p), verifyCommand(p), throttleCommand(p), cacheCommand(p), certsCommand(p), doctorCommand(p))
+	root.AddCommand(statusCommand(p), verifyCommand(p), throttleCommand(p), cacheCommand(p), certsCommand(p), doctorCommand(p), notifyCommand(p))
 	root.AddCommand(phaseCommands(p)...)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)

@@ -15,6 +15,7 @@ import (
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
+	"sluice/gateway/notify"
 )
 
 // Control is what the API reaches.
@@ -30,6 +31,7 @@ type Control struct {
 	Certificates func() Certificates
 	Conditions   func() []migrate.Condition        // of the gateway itself
 	Doctor       func(ctx context.Context) []Check // looks at everything that can be wrong around it
+	TestNotify   func(ctx context.Context) []notify.Result
 }
 
 // Handler serves
@@ -48,6 +50,7 @@ type Control struct {
 //	GET    /v1/certificates                      Certificates
 //	GET    /v1/conditions                        the gateway's own []migrate.Condition
 //	POST   /v1/doctor                            a list of Check
+//	POST   /v1/notify/test                       a list of notify.Result
 //
 // Failures are an Error.
 func (c Control) Handler() http.Handler {
@@ -89,6 +92,9 @@ func (c Control) Handler() http.Handler {
 	})
 	handle("POST /v1/doctor", func(w http.ResponseWriter, r *http.Request) error {
 		return answer(w, http.StatusOK, c.Doctor(r.Context()))
+	})
+	handle("POST /v1/notify/test", func(w http.ResponseWriter, r *http.Request) error {
+		return answer(w, http.StatusOK, c.TestNotify(r.Context()))
 	})
 	return mux
 }

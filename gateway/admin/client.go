@@ -14,6 +14,7 @@ import (
 	"sluice/gateway/cache"
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
+	"sluice/gateway/notify"
 	"sluice/tls"
 )
 
@@ -169,6 +170,13 @@ func (c *Client) Conditions(ctx context.Context) ([]migrate.Condition, error) {
 func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
 	var list []Check
 	err := c.do(ctx, http.MethodPost, "/v1/doctor", nil, &list)
+	return list, err
+}
+
+// TestNotify sends a test message to every service, and tells what became of each.
+func (c *Client) TestNotify(ctx context.Context) ([]notify.Result, error) {
+	var list []notify.Result
+	err := c.do(ctx, http.MethodPost, "/v1/notify/test", nil, &list)
 	return list, err
 }
 

@@ -91,6 +91,7 @@ func (c *Config) check() error {
 		bad("migration.hold", "must be above 0")
 	}
 	c.Migration.Backfill.check("migration.backfill", bad)
+	c.Notify.check(bad)
 	if c.Limits.Requests < 1 || c.Limits.ClientTimeout <= 0 {
 		bad("limits", "requests and client_timeout must be above 0")
 	}

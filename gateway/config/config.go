@@ -34,6 +34,7 @@ type Config struct {
 	Cache          Cache        `yaml:"cache"`
 	Migration      Migration    `yaml:"migration"`
 	Limits         Limits       `yaml:"limits"`
+	Notify         Notify       `yaml:"notify"`
 	Log            Log          `yaml:"log"`
 }
 
@@ -260,6 +261,7 @@ func Default() Config {
 			Backfill: Backfill{Workers: throttle.DefaultWorkers},
 		},
 		Limits: Limits{Requests: 4096, ClientTimeout: Duration(time.Minute)},
+		Notify: Notify{Heartbeat: Heartbeat{Every: Duration(time.Minute)}, Repeat: Duration(6 * time.Hour)},
 		Log:    Log{Format: "text", Level: "info"},
 	}
 }
@@ -370,6 +372,9 @@ func (c *Config) resolve(env func(string) (string, bool)) error {
 		c.Hosts[name] = h
 	}
 	if err := c.TLS.resolve(expand, secret); err != nil {
+		return err
+	}
+	if err := c.Notify.resolve(expand, secret); err != nil {
 		return err
 	}
 	for i := range c.Credentials {

@@ -45,13 +45,6 @@ func (c *Circuit) closed() bool {
 	return true
 }
 
-// Open tells whether the store is tried only now and then.
-func (c *Circuit) Open() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.failures >= circuitFailures
-}
-
 // interval is how long to wait after so many failures. c.mu is held.
 func (c *Circuit) interval() time.Duration {
 	return min(circuitInterval<<min(c.failures-circuitFailures, 10), circuitMaxInterval)

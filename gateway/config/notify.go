@@ -1,0 +1,95 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"sluice/gateway/notify"
+)
+
+// Notify says whom to tell of trouble. Without URLs nobody is told.
+type Notify struct {
+	// URLs name services as shoutrrr does: ntfy://ntfy.sh/TOPIC, telegram://TOKEN@telegram?chats=ID,
+	// generic+https://HOST/PATH and others; or signed+https://HOST/PATH.
+	URLs     []string `yaml:"urls"`
+	URLsFile string   `yaml:"urls_file"` // instead, one on a line; "#" begins a comment
+	// WebhookSecret signs what signed+https:// gets, in X-Sluice-Signature.
+	WebhookSecret     string    `yaml:"webhook_secret"`
+	WebhookSecretFile string    `yaml:"webhook_secret_file"`
+	Heartbeat         Heartbeat `yaml:"heartbeat"`
+	Repeat            Duration  `yaml:"repeat"` // how often to tell again of what lasts
+}
+
+// Heartbeat is asked for regularly while the gateway serves; who watches it rings when
+// that stops.
+type Heartbeat struct {
+	URL     string   `yaml:"url"`
+	URLFile string   `yaml:"url_file"`
+	Every   Duration `yaml:"every"`
+}
+
+// path is where an URL stands in the configuration.
+func (n *Notify) path(i int) string {
+	if n.URLsFile != "" {
+		return fmt.Sprintf("notify.urls_file: URL %d", i+1)
+	}
+	return fmt.Sprintf("notify.urls[%d]", i)
+}
+
+func (n *Notify) resolve(expand func(path string, value *string) error, secret func(path string, value *string, file string) error) error {
+	if n.URLsFile != "" {
+		if len(n.URLs) > 0 {
+			return fmt.Errorf("notify.urls: give the URLs or their file, not both")
+		}
+		raw, err := os.ReadFile(n.URLsFile)
+		if err != nil {
+			return fmt.Errorf("notify.urls_file: %w", err)
+		}
+		for line := range strings.Lines(string(raw)) {
+			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+				n.URLs = append(n.URLs, line)
+			}
+		}
+	}
+	for i := range n.URLs {
+		if err := expand(n.path(i), &n.URLs[i]); err != nil {
+			return err
+		}
+	}
+	for _, v := range []struct {
+		path, file string
+		value      *string
+	}{
+		{"notify.webhook_secret", n.WebhookSecretFile, &n.WebhookSecret},
+		{"notify.heartbeat.url", n.Heartbeat.URLFile, &n.Heartbeat.URL},
+	} {
+		if err := expand(v.path, v.value); err != nil {
+			return err
+		}
+		if err := secret(v.path, v.value, v.file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Notify) check(bad func(path, format string, args ...any)) {
+	for i, url := range n.URLs {
+		if err := notify.Check(url, n.WebhookSecret); err != nil {
+			bad(n.path(i), "%v", err)
+		}
+	}
+	if n.Repeat < Duration(time.Minute) {
+		bad("notify.repeat", "must be at least 1m")
+	}
+	if n.Heartbeat.URL != "" {
+		if err := notify.CheckHeartbeat(n.Heartbeat.URL); err != nil {
+			bad("notify.heartbeat.url", "%v", err)
+		}
+	}
+	if n.Heartbeat.Every < Duration(time.Second) {
+		bad("notify.heartbeat.every", "must be at least 1s")
+	}
+}
