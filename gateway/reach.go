@@ -93,8 +93,15 @@ func (g *Gateway) inUse() map[string]string {
 	return used
 }
 
-// askAway asks stores that are away whether they are back: where nobody else does, nobody
-// would learn of it.
+// failed tells whether the last request failed.
+func (r *reach) failed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failures > 0
+}
+
+// askAway asks stores whose last request failed: where nobody else does, nobody would learn
+// that they are away, nor that they are back.
 func (g *Gateway) askAway(ctx context.Context) {
 	for {
 		select {
@@ -104,7 +111,7 @@ func (g *Gateway) askAway(ctx context.Context) {
 		}
 		var asking sync.WaitGroup
 		for store, bucket := range g.inUse() {
-			if !g.stores[store].reach.condition("").Status {
+			if g.stores[store].reach.failed() {
 				asking.Go(func() { g.ask(ctx, store, bucket) })
 			}
 		}
