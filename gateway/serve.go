@@ -58,10 +58,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	for _, l := range listeners {
 		g.log.Info("serving", "address", l.Addr().String())
 		if len(g.public) > 0 && !g.config.Log.Access { // which has a line for every request
-			front := express.NewListener(l, express.Options{
-				Find: g.held, Others: g.others(),
-				Header: server.ReadHeaderTimeout, Idle: server.IdleTimeout, Client: time.Duration(g.config.Limits.ClientTimeout),
-			})
+			front := g.express(l, server)
 			fronts = append(fronts, front)
 			l = front
 		}
@@ -84,6 +81,14 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	serving.Wait()
 	stop()
 	return errors.Join(err, <-ended)
+}
+
+// express answers what it can of a listener's requests before the server.
+func (g *Gateway) express(l net.Listener, server *http.Server) *express.Listener {
+	return express.NewListener(l, express.Options{
+		Find: g.held, Others: g.others(),
+		Header: server.ReadHeaderTimeout, Idle: server.IdleTimeout, Client: time.Duration(g.config.Limits.ClientTimeout),
+	})
 }
 
 // guard asks for the token of who does not come by the socket.

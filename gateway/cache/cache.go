@@ -288,24 +288,25 @@ func (c *Cache) Confirm(k Key, e *Entry, body []byte, still func() bool) {
 	}
 	e.checked.Store(time.Now().UnixNano())
 	if e.doubtful.Swap(false); c.disk != nil {
-		c.disk.add(item{k, entire}, held{e, body, weight(k, e, body)}, still)
+		c.disk.add(item{k, entire}, held{entry: e, data: body}, still)
 	}
 }
 
-// Remove drops a key. Its blocks are not found without their entry, and go as the least
-// recently used.
-func (c *Cache) Remove(k Key) {
+// Remove drops a key, and tells whether it was there. Its blocks are not found without their
+// entry, and go as the least recently used.
+func (c *Cache) Remove(k Key) (was bool) {
 	if c == nil {
-		return
+		return false
 	}
 	i := item{k, entire}
 	s := c.shard(i)
 	s.mu.Lock()
-	s.lru.Remove(i)
+	was = s.lru.Remove(i)
 	s.mu.Unlock()
 	if c.disk != nil {
-		c.disk.remove(i)
+		was = c.disk.remove(i) || was
 	}
+	return was
 }
 
 // Purge drops a key, and tells whether it was there; reads under way do not put it in again.
@@ -314,13 +315,7 @@ func (c *Cache) Purge(k Key) (was bool) {
 		return false
 	}
 	c.epoch.Add(1)
-	i := item{k, entire}
-	_, was = c.get(i)
-	if c.disk != nil {
-		was = c.disk.known(i) || was
-	}
-	c.Remove(k)
-	return was
+	return c.Remove(k)
 }
 
 // PurgePrefix drops the keys of a bucket that begin with prefix, and answers how many there

@@ -114,13 +114,6 @@ func (d *disk) has(i item, id uint64) bool {
 	return ok && k.id == id
 }
 
-// known tells whether an item is there.
-func (d *disk) known(i item) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.lru.Contains(i)
-}
-
 // write writes an item's file aside and puts it in its place if nothing has happened to
 // the key since its content was read. A file that can not be written is left out: a full
 // disk costs the cache and nothing else.
@@ -186,13 +179,14 @@ func (d *disk) get(i item) (held, bool) {
 	return held{e, data, weight(i.Key, e, data)}, true
 }
 
-// remove removes an item's file before it returns.
-func (d *disk) remove(i item) {
+// remove removes an item's file before it returns, and tells whether it was known.
+func (d *disk) remove(i item) (was bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if there := d.lru.Remove(i); there || !d.ready.Load() {
+	if was = d.lru.Remove(i); was || !d.ready.Load() {
 		_ = os.Remove(d.path(i))
 	}
+	return was
 }
 
 // purge removes the files of the keys that match, and adds those keys to gone.
