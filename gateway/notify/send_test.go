@@ -145,9 +145,7 @@ func TestHangingReceiver(t *testing.T) {
 	go func() { defer close(ended); n.Run(ctx) }()
 	n.couriers[0].take(example)
 	n.couriers[1].take(example)
-	for len(n.couriers[0].queue) > 0 {
-		time.Sleep(time.Millisecond)
-	}
+	until(t, func() bool { return len(n.couriers[0].queue) == 0 })
 	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	for range maxHanging {
@@ -194,11 +192,11 @@ func TestHeartbeat(t *testing.T) {
 		r.mu.Lock()
 		before := len(r.got)
 		r.mu.Unlock()
-		for now := before; now < before+more; time.Sleep(time.Millisecond) {
+		until(t, func() bool {
 			r.mu.Lock()
-			now = len(r.got)
-			r.mu.Unlock()
-		}
+			defer r.mu.Unlock()
+			return len(r.got) >= before+more
+		})
 	}
 	beats(1)
 	if took := time.Since(began); took < 100*time.Millisecond {
@@ -221,6 +219,16 @@ func TestHeartbeat(t *testing.T) {
 	}
 	if text := log.String(); strings.Count(text, "WARN") != 1 || strings.Count(text, "INFO") != 1 || strings.Contains(text, "secret") {
 		t.Errorf("logged:\n%s", text)
+	}
+}
+
+// until waits for what must come soon.
+func until(t *testing.T, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it did not come")
+		}
 	}
 }
 

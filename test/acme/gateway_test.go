@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/test/interop/stage"
 	"sluice/test/process"
 )
 
@@ -120,10 +121,7 @@ func TestProgramWithoutCA(t *testing.T) {
 // TestAWSCommandLine: the AWS CLI works over HTTPS with the CA's root.
 func TestAWSCommandLine(t *testing.T) {
 	if _, err := exec.LookPath("aws"); err != nil {
-		if os.Getenv("SLUICE_REQUIRE_TOOLS") != "" {
-			t.Fatal("the aws CLI is missing: apt-get install awscli")
-		}
-		t.Skip("the aws CLI is missing: apt-get install awscli")
+		stage.Missing(t, "the aws CLI", "apt-get install awscli")
 	}
 	g, ca := program(t, "{ localhost: { serve: s3 } }") // the one name that a client finds without our DNS
 	g.Restart(t)

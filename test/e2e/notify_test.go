@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -13,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"sluice/backends/embedded"
 	"sluice/gateway/admin"
 	"sluice/gateway/config"
 	"sluice/test/process"
+	"sluice/test/servers"
 )
 
 // inbox is a service that keeps what operators are told.
@@ -57,23 +56,12 @@ func (b *inbox) has(start string, words ...string) bool {
 // TestOperatorsAreToldOfAnOutage: the new store goes away, operators are told, it comes
 // back, they are told; meanwhile the heart beats. No secret of a URL is seen anywhere.
 func TestOperatorsAreToldOfAnOutage(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for half a minute")
-	}
-	box, dir := newInbox(t), t.TempDir()
-	server, err := embedded.Start(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := server.Store(t.Context(), "any", "bucket"); err != nil {
-		t.Fatal(err)
-	}
-	address := strings.TrimPrefix(server.Endpoint(), "http://")
-	c := settings(t, embeddedStore(t), config.Store{Endpoint: server.Endpoint(), Bucket: "bucket", AccessKeyID: "any", SecretAccessKey: "any"})
+	box, store := newInbox(t), servers.MinIO(t)
+	c := settings(t, embeddedStore(t), minioStore(t, store, "new-media"))
 	c.Notify.URLs = []string{"generic+" + box.URL + "/hush", "generic+http://hush:hush@127.0.0.1:1/hush"}
 	c.Notify.Heartbeat = config.Heartbeat{URL: box.URL + "/beat", Every: config.Duration(time.Second)}
 	r := startRig(t, c)
-	server.Close()
+	store.Stop(t)
 	for i := range 10 { // the first of them open the circuit
 		r.do(t, ask{method: "PUT", path: fmt.Sprintf("/media/%d", i), body: "x"})
 	}
@@ -88,17 +76,7 @@ func TestOperatorsAreToldOfAnOutage(t *testing.T) {
 	}
 	told("POST /hush Sluice: Problem: a store does not answer (store new)", "refused", "What to do: ")
 	told("GET /beat")
-	back, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
-	if err != nil {
-		t.Skip("the store's port is taken:", err)
-	}
-	answering := &httptest.Server{Listener: back, Config: &http.Server{Handler: http.NotFoundHandler()}}
-	answering.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusForbidden)
-		_, _ = io.WriteString(w, "<Error><Code>AccessDenied</Code></Error>") // an answer
-	})
-	answering.Start()
-	defer answering.Close()
+	store.Restart(t)
 	told("POST /hush Sluice: Good again: a store does not answer (store new)", "It began at ")
 
 	client := admin.NewClient(filepath.Join(c.StateDir, admin.SocketName))
