@@ -24,15 +24,15 @@ Schema, for editors. A key that is not here is an error.
 func (n *node) page() []byte {
 	var b bytes.Buffer
 	b.WriteString(introduction)
-	n.write(&b, "", "The file")
+	n.write(&b, "", "The file", "")
 	return b.Bytes()
 }
 
 // write writes a section as a table, and those in it behind it.
-func (n *node) write(b *bytes.Buffer, path, title string) {
+func (n *node) write(b *bytes.Buffer, path, title, words string) {
 	fmt.Fprintf(b, "\n## %s\n\n", title)
-	if path != "" {
-		fmt.Fprintf(b, "%s\n\n", cell(n.Description))
+	if words != "" {
+		fmt.Fprintf(b, "%s\n\n", cell(words))
 	}
 	b.WriteString("| Key | Type | Default | Meaning |\n|---|---|---|---|\n")
 	for _, s := range n.Properties {
@@ -46,7 +46,7 @@ func (n *node) write(b *bytes.Buffer, path, title string) {
 	}
 	for _, s := range n.Properties {
 		if section, at := s.section(path); section != nil {
-			section.write(b, at, "`"+at+"`")
+			section.write(b, at, "`"+at+"`", s.Description)
 		}
 	}
 }
