@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -114,5 +117,16 @@ func TestInitRefusals(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "c.yaml")); err == nil {
 		t.Error("a configuration was written all the same")
+	}
+}
+
+// TestInterruptedQuestion: nobody has to answer before the program may end.
+func TestInterruptedQuestion(t *testing.T) {
+	in, out := io.Pipe()
+	defer out.Close() // and the reader ends
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := terminal(in, io.Discard).Line(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }

@@ -130,6 +130,17 @@ func TestMastodonRefused(t *testing.T) {
 	}
 }
 
+// TestDomainIsAName: what goes into a comment makes no line of its own.
+func TestDomainIsAName(t *testing.T) {
+	var a Answers
+	if _, err := a.Mastodon([]byte("S3_ENABLED=true\nLOCAL_DOMAIN=\"x.test\\nversion2_signatures: false\"\n")); err != nil {
+		t.Fatal(err)
+	}
+	if text := a.Render(""); strings.Contains(text, "version2_signatures") {
+		t.Errorf("%s", text)
+	}
+}
+
 // TestOtherApplication asks everything.
 func TestOtherApplication(t *testing.T) {
 	a := Answers{StateDir: "/srv/sluice"}
