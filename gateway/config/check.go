@@ -146,25 +146,6 @@ func (c *Config) checkBucket(path, bucket string, bad func(path, format string, 
 	}
 }
 
-func (b Backfill) check(path string, bad func(path, format string, args ...any)) {
-	b.Limits().Check(func(setting, format string, args ...any) {
-		place := path + ".throttle."
-		if setting == "workers" {
-			place = path + "."
-		}
-		bad(place+setting, format, args...)
-	})
-	rules := make(map[string]int, len(b.Order))
-	for i, r := range b.Order {
-		place := fmt.Sprintf("%s.order[%d]", path, i)
-		if first, twice := rules[r.Prefix]; twice {
-			bad(place+".prefix", "%q has a rule already: order[%d]", r.Prefix, first)
-		} else {
-			rules[r.Prefix] = i
-		}
-	}
-}
-
 // checkWords looks at every setting that is one of a few words, which its tag has; an empty
 // word among them is for a setting that is left out.
 func checkWords(v reflect.Value, path string, bad func(path, format string, args ...any)) {

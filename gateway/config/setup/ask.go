@@ -33,7 +33,7 @@ func Questions(a *Answers) []Question {
 			suggestion: func() string { return a.Old.Bucket }, check: checkValue,
 		},
 		Question{
-			Flag: "endpoint", Answer: &a.Endpoint, check: checkEndpoint,
+			Flag: "endpoint", Answer: &a.Endpoint, check: a.checkOwnEndpoint,
 			Text:       "the `URL` at which the application will reach Sluice: on the same machine http://127.0.0.1:9000, in Docker http://sluice:9000, over a network https://s3.example.com",
 			suggestion: func() string { return "http://127.0.0.1:9000" },
 		},
@@ -135,8 +135,9 @@ func (q Question) settle(ctx context.Context, t Terminal, given bool) error {
 // take takes an answer, if it is one.
 func (q Question) take(answer string) error {
 	if answer == "" && q.suggestion != nil {
-		*q.Answer = q.suggestion()
-		return nil
+		if answer = q.suggestion(); answer == "" {
+			return nil // it may be left out
+		}
 	}
 	if answer == "" {
 		return fmt.Errorf("%w: --%s", ErrUnanswered, q.Flag)

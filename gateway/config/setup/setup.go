@@ -144,6 +144,17 @@ func checkEndpoint(v string) error {
 	return checkValue(v)
 }
 
+// checkOwnEndpoint refuses an address that a store has: a MinIO beside Sluice, or Sluice
+// itself, where the application's settings lead to it already.
+func (a *Answers) checkOwnEndpoint(v string) error {
+	for _, s := range []Store{a.Old, a.New} {
+		if strings.EqualFold(strings.TrimSuffix(s.Endpoint, "/"), strings.TrimSuffix(v, "/")) {
+			return fmt.Errorf("is a store's: Sluice needs an address of its own; and if the application uses Sluice already, say where its store is with --old-endpoint")
+		}
+	}
+	return checkEndpoint(v)
+}
+
 func checkPublicHost(v string) error {
 	if name, _, _ := strings.Cut(v, "/"); !hostName.MatchString(name) {
 		return fmt.Errorf("is not a host name, or one with a path, such as files.example.com or files.example.com/media")

@@ -199,6 +199,7 @@ func TestAnswersAreChecked(t *testing.T) {
 		"https://m.test\n\nb\n${HOME}\n": "--old-access-key-id: it has a ${…}",
 		"https://m.test\n\nb\x1b\n":      "--old-bucket: it has characters that can not be printed",
 		"https://m.test\n" + others + "\nsluice\n":                             "--endpoint: it is not a URL",
+		"http://127.0.0.1:9000/\n" + others + "\n\n":                           "--endpoint: it is a store's: Sluice needs an address of its own",
 		"https://m.test\n" + others + "\nhttps://s.test\nmaybe\n":              "--tls: it is not one of auto, off",
 		"https://m.test\n" + others + "\nhttp://s.test\nhttps://files.test\n":  "--public-host: it is not a host name",
 		"https://m.test\n" + others + "\nhttp://s.test\nfiles test\n":          "--public-host: it is not a host name",
