@@ -15,7 +15,11 @@ func cacheCommand(p program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
 		Short: "Tell what the cache holds and does",
-		Args:  cobra.NoArgs,
+		Long: `Tell what the cache holds, in memory and on disk, how many reads it answered, and what that
+saved the stores.`,
+		Example: `  sluice cache
+  sluice cache purge media --prefix accounts/`,
+		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(purgeCommand(p))
 	output := outputFlag(cmd)
@@ -55,6 +59,8 @@ func purgeCommand(p program) *cobra.Command {
 		Long: `Drop what is cached of a bucket: keys, all that begin with --prefix, or --all. It is
 needed only after somebody wrote to a store directly: what is written, deleted or hidden
 through the gateway leaves the cache at once.`,
+		Example: `  sluice cache purge media accounts/avatars/1/original/cat.png
+  sluice cache purge media --all`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	cmd.Flags().StringVar(&prefix, "prefix", "", "every key that begins with `PREFIX`")

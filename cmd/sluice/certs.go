@@ -15,7 +15,11 @@ func certsCommand(p program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "certs",
 		Short: "Show the certificates: for which names, by whom, for how long, and what went wrong",
-		Args:  cobra.NoArgs,
+		Long: `Show the certificates of the gateway: for which names, by whom, how many days they have left,
+why one could not be had, and when that is tried again.`,
+		Example: `  sluice certs
+  sluice certs -o json`,
+		Args: cobra.NoArgs,
 	}
 	output := outputFlag(cmd)
 	return operator(cmd, func(ctx context.Context, gateway *admin.Client, _ []string) error {

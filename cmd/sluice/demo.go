@@ -13,7 +13,12 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Play a migration with two stores in this process and a Mastodon at work",
-		Args:  cobra.NoArgs,
+		Long: `Play a whole migration in half a minute: two stores in this process, a gateway between them,
+and a Mastodon that goes on posting and deleting while its media moves, one store fails and
+comes back. Nothing outside this process is touched.`,
+		Example: `  sluice demo
+  sluice demo --keep   # then try it with your own client`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			state, err := os.MkdirTemp("", "sluice-demo-")
 			if err != nil {

@@ -18,6 +18,8 @@ func doctorCommand(p program) *cobra.Command {
 have a certificate, whether the DNS leads here, ports 80 and 443 reach this gateway, a CA's
 challenge is neither redirected nor answered by something else, and how it is with the
 certificate. The exit code is 1 if something is wrong.`,
+		Example: `  sluice doctor
+  sluice doctor -c sluice.yaml -o json`,
 		Args: cobra.NoArgs,
 	}
 	output := outputFlag(cmd)

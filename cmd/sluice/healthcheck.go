@@ -15,7 +15,11 @@ func healthcheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "healthcheck -c FILE",
 		Short: "Tell whether the gateway on this machine accepts connections (for containers)",
-		Args:  cobra.NoArgs,
+		Long: `Tell by the exit code whether the gateway on this machine accepts connections at the address of
+its configuration: 0 if it does, 8 if not. It is the HEALTHCHECK of containers; a load
+balancer asks /readyz at listen.admin.`,
+		Example: `  sluice healthcheck -c /etc/sluice/sluice.yaml`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := config.Load(file)
 			if err != nil {

@@ -67,8 +67,8 @@ func main() {
 	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
-func (p program) run(ctx context.Context, args []string) int {
-	understood := false
+// commands are all that the program can do.
+func (p program) commands() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "sluice",
 		Short: "Move an application from one object store to another with no downtime",
@@ -77,15 +77,25 @@ func (p program) run(ctx context.Context, args []string) int {
 Data goes to stdout, talk to stderr. Exit codes: 0 ok, 1 error, 2 usage, 3 a guard
 refused, 4 differences found, 5 a store is unreachable, 6 not permitted, 7 configuration
 invalid, 8 the gateway is unreachable, 9 not in this phase, 130 interrupted.`,
-		SilenceUsage:     true,
-		SilenceErrors:    true,
-		PersistentPreRun: func(*cobra.Command, []string) { understood = true },
+		Example: `  sluice demo      # see a whole migration
+  sluice init      # write a configuration
+  sluice serve     # be the application's endpoint
+  sluice start     # begin to move, and then: status, verify, switch, complete`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), demoCommand(), healthcheckCommand(), versionCommand(), configCommand())
+	root.AddCommand(serveCommand(), demoCommand(), healthcheckCommand(), versionCommand(), configCommand(), initCommand(p), manCommand())
 	root.AddCommand(statusCommand(p), verifyCommand(p), throttleCommand(p), cacheCommand(p), certsCommand(p), doctorCommand(p), notifyCommand(p))
 	root.AddCommand(phaseCommands(p)...)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
+	return root
+}
+
+func (p program) run(ctx context.Context, args []string) int {
+	understood := false
+	root := p.commands()
+	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !understood {

@@ -16,7 +16,10 @@ func notifyCommand(p program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "notify",
 		Short: "Try whether the gateway reaches those who are to be told of trouble",
-		Args:  cobra.NoArgs,
+		Long: `Try whether the gateway reaches those who are to be told of trouble: the services under notify
+in its configuration.`,
+		Example: `  sluice notify test`,
+		Args:    cobra.NoArgs,
 	}
 	cmd.AddCommand(notifyTestCommand(p))
 	return cmd
@@ -28,6 +31,8 @@ func notifyTestCommand(p program) *cobra.Command {
 		Short: "Send a test message to every service of notify.urls, and tell which took it",
 		Long: `Have the running gateway send a test message to every service of notify.urls, and tell which
 took it. The exit code is 1 if one did not.`,
+		Example: `  sluice notify test
+  sluice notify test -o json`,
 		Args: cobra.NoArgs,
 	}
 	output := outputFlag(cmd)

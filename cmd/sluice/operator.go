@@ -19,7 +19,7 @@ func operator(cmd *cobra.Command, run func(ctx context.Context, gateway *admin.C
 	var file, socket string
 	cmd.Flags().StringVarP(&file, "config", "c", "/etc/sluice/sluice.yaml", "the gateway's configuration `FILE`")
 	cmd.Flags().StringVar(&socket, "socket", "", "the gateway's admin socket, instead of the one in the configured state_dir (`PATH`)")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	with := func(run func(gateway *admin.Client) error) error {
 		if socket == "" {
 			dir, err := config.StateDir(file)
 			if err != nil {
@@ -29,7 +29,13 @@ func operator(cmd *cobra.Command, run func(ctx context.Context, gateway *admin.C
 		}
 		gateway := admin.NewClient(socket)
 		defer gateway.Close()
-		return run(cmd.Context(), gateway, args)
+		return run(gateway)
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return with(func(gateway *admin.Client) error { return run(cmd.Context(), gateway, args) })
+	}
+	if strings.Contains(cmd.Use, "BUCKET") {
+		cmd.ValidArgsFunction = completeBucket(with)
 	}
 	return cmd
 }
@@ -106,5 +112,6 @@ func (c *choice) Set(word string) error {
 func outputFlag(cmd *cobra.Command) *choice {
 	c := &choice{"table", []string{"table", "json"}}
 	cmd.Flags().VarP(c, "output", "o", "how to print the answer")
+	complete(cmd, "output", c.allowed...)
 	return c
 }

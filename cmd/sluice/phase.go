@@ -17,29 +17,41 @@ import (
 
 func phaseCommands(p program) []*cobra.Command {
 	return []*cobra.Command{
-		phaseCommand(p, migrate.Start, "Begin: write to both stores, and copy old to new"),
-		phaseCommand(p, migrate.Pause, "Let the crawl rest; writes still go to both stores"),
-		phaseCommand(p, migrate.Resume, "Let the crawl go on"),
-		phaseCommand(p, migrate.Cancel, "Go back to the old store alone"),
-		phaseCommand(p, migrate.Switch, "Make the new store the primary; writes still go to both"),
-		phaseCommand(p, migrate.Rollback, "Make the old store the primary again"),
-		phaseCommand(p, migrate.Complete, "End: leave the old store alone from now on"),
+		phaseCommand(p, migrate.Start, "Begin: write to both stores, and copy old to new",
+			"The old store stays right; what only it has is copied in the background. It is taken back by\ncancel."),
+		phaseCommand(p, migrate.Pause, "Let the crawl rest; writes still go to both stores",
+			"What reads miss is still copied. It outlasts a restart, until resume."),
+		phaseCommand(p, migrate.Resume, "Let the crawl go on", "It goes on where it was."),
+		phaseCommand(p, migrate.Cancel, "Go back to the old store alone",
+			"What was copied stays on the new store, and is compared before a later start counts on it."),
+		phaseCommand(p, migrate.Switch, "Make the new store the primary; writes still go to both",
+			"New writes are held for a moment meanwhile, and nothing is lost. It is taken back by rollback.\nWith --override backfilled the rest is copied, and found on the old store, afterwards."),
+		phaseCommand(p, migrate.Rollback, "Make the old store the primary again",
+			"The old store has everything that was written since the switch."),
+		phaseCommand(p, migrate.Complete, "End: leave the old store alone from now on",
+			"There is no way back. Nothing is removed from the old store."),
 	}
 }
 
-func phaseCommand(p program, command migrate.Command, short string) *cobra.Command {
+func phaseCommand(p program, command migrate.Command, short, long string) *cobra.Command {
 	var order migrate.Order
 	var wait bool
 	cmd := &cobra.Command{
 		Use:   string(command) + " [BUCKET]",
 		Short: short,
-		Args:  cobra.MaximumNArgs(1),
+		Long: short + ".\n" + long + `
+
+Everything that the command depends on is looked at first. If a guard refuses, nothing is
+changed, the exit code is 3, and what is to be done is said.`,
+		Example: fmt.Sprintf("  sluice %s --dry-run\n  sluice %[1]s media", command),
+		Args:    cobra.MaximumNArgs(1),
 	}
 	cmd.Flags().BoolVar(&order.DryRun, "dry-run", false, "print guards and steps, and do nothing")
 	cmd.Flags().StringArrayVar(&order.Override, "override", nil, "pass over the guard `NAME` (repeatable); the audit log records it")
 	if command == migrate.Start {
 		cmd.Flags().BoolVar(&wait, "wait", false, "follow the backfill to its end")
 	}
+	complete(cmd, "override", migrate.Overridable(command)...)
 	output := outputFlag(cmd)
 	return operator(cmd, func(ctx context.Context, gateway *admin.Client, args []string) error {
 		bucket, err := theBucket(ctx, gateway, args)

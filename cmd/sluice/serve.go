@@ -18,7 +18,12 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve -c FILE",
 		Short: "Serve the buckets of a configuration",
-		Args:  cobra.NoArgs,
+		Long: `Serve the buckets of a configuration until a signal ends it; requests in flight are let end.
+The log goes to stderr. In which phase each bucket is comes from the state directory, never
+from the configuration: start, switch and the like change it.`,
+		Example: `  sluice serve
+  sluice serve -c sluice.yaml`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := config.Load(file)
 			if err != nil {

@@ -16,7 +16,13 @@ func statusCommand(p program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [BUCKET]",
 		Short: "Tell where the buckets are in their migration, and what runs",
-		Args:  cobra.MaximumNArgs(1),
+		Long: `Tell of every bucket, or of one at length: its phase, its stores, how many writes wait for
+repair, how far backfill and verification are, what holds them back, and what is in the way
+of the switch. What is wrong with the gateway itself comes below.`,
+		Example: `  sluice status
+  sluice status media --watch
+  sluice status -o json`,
+		Args: cobra.MaximumNArgs(1),
 	}
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on telling until interrupted")
 	output := outputFlag(cmd)

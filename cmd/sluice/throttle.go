@@ -24,6 +24,9 @@ func throttleCommand(p program) *cobra.Command {
 		Long: `Show what crawl and verification are allowed, and what holds them back now; or change
 the limits that are named. A limit of 0, or "", is none. Changes last until the gateway is
 started again. Clients are never throttled.`,
+		Example: `  sluice throttle
+  sluice throttle --bandwidth 20MiB --old-latency 500ms
+  sluice throttle --none --window 22:00-06:00`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()

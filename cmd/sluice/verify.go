@@ -22,10 +22,16 @@ func verifyCommand(p program) *cobra.Command {
 		Use:   "verify [BUCKET]",
 		Short: "Compare the stores, and print what differs",
 		Long: `Compare the stores, and print a line for every key that is not the same on both:
-+ missing on new, - extra on new, * different, ! could not be compared.`,
++ missing on new, - extra on new, * different, ! could not be compared.
+
+Keys that are being written are looked at again. The exit code is 4 if the stores differ.`,
+		Example: `  sluice verify
+  sluice verify media --level content --sample 5
+  sluice verify media --fix --delete-extra --max-delete 100`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	cmd.Flags().Var(level, "level", "list compares keys, sizes and ETags; meta headers, tags and ACLs too; content the bytes too")
+	complete(cmd, "level", level.allowed...)
 	cmd.Flags().Float64Var(&order.Sample, "sample", 0, "with --level content: read only `PERCENT` of the objects")
 	cmd.Flags().StringVar(&order.Prefix, "prefix", "", "look at keys that begin with `P` alone")
 	cmd.Flags().BoolVar(&order.Fix, "fix", false, "make the secondary store hold what the primary holds")
@@ -73,7 +79,10 @@ func findingsCommand(p program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "findings [BUCKET]",
 		Short: "Print what the last verification found",
-		Args:  cobra.MaximumNArgs(1),
+		Long: `Print what the last verification found, in the lines of verify; also while one runs in the
+background.`,
+		Example: `  sluice verify findings media | grep '^!'`,
+		Args:    cobra.MaximumNArgs(1),
 	}
 	return operator(cmd, func(ctx context.Context, gateway *admin.Client, args []string) error {
 		bucket, err := theBucket(ctx, gateway, args)

@@ -27,6 +27,14 @@ const (
 	guardReversible = "reversible"
 )
 
+// Overridable are the guards that an order for a command may pass over.
+func Overridable(c Command) []string {
+	if c == Switch {
+		return []string{guardBackfilled, guardVerified, guardListing}
+	}
+	return nil
+}
+
 // freshness is how long a verification lets a switch pass.
 const freshness = 24 * time.Hour
 

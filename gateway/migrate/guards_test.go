@@ -130,6 +130,9 @@ func TestGuards(t *testing.T) {
 						t.Errorf("refused by %q in %+v", names, y.Bucket.Phase())
 					}
 				}
+				if named := slices.Contains(Overridable(c.command), c.guard); named != c.overridable {
+					t.Errorf("Overridable names it: %v", named)
+				}
 				_, err := y.order(c.command, Order{Override: []string{c.guard}, By: "ann"})
 				if !c.overridable {
 					if !errors.Is(err, ErrInvalid) || y.Bucket.Phase() != phase {
