@@ -223,6 +223,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"serve: s3", "serve: s3, bucket: media", "hosts.s3.test: paths, bucket, cache_control, headers and purge are a public host's"},
 		{"serve: s3", "serve: s3, purge: { secret: x }", "hosts.s3.test: paths, bucket, cache_control, headers and purge are a public host's"},
 		{`X-Key, secret: "${SECRET}"`, `X-Key, secret: "${SECRETT}"`, "hosts.local.test.purge.secret: the environment variable SECRETT is not set"},
+		{"cache:", "limits: { drain: 0s }\ncache:", "limits: requests, client_timeout and drain must be above 0"},
 		{"10.0.0.0/8", "10.0.0.0/40", `trusted_proxies: "10.0.0.0/40" is not an address`},
 		{"public, bucket: media,", "public,", "hosts.files.test: name the bucket it shows"},
 		{"public, bucket: media,", "public, bucket: media, paths: { /a/: media },", "hosts.files.test: name the bucket it shows"},

@@ -222,15 +222,15 @@ func (g *Gateway) Signal(t testing.TB, s os.Signal) {
 // Ended waits until the program has ended by itself, and answers how.
 func (g *Gateway) Ended(t testing.TB, limit time.Duration) *os.ProcessState {
 	t.Helper()
+	running := g.running
 	late := time.AfterFunc(limit, func() {
 		t.Errorf("the gateway did not end within %v", limit)
-		_ = g.running.Process.Kill()
+		_ = running.Process.Kill()
 	})
 	defer late.Stop()
-	_ = g.running.Wait()
-	state := g.running.ProcessState
+	_ = running.Wait()
 	g.running = nil
-	return state
+	return running.ProcessState
 }
 
 // Log is what the program has said.
