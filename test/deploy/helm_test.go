@@ -59,15 +59,16 @@ func render(t *testing.T, values ...string) release {
 			"PodDisruptionBudget": &r.budget, "Ingress": &r.ingress, "ServiceMonitor": &r.monitored,
 		}[what.Kind]
 		if what.Kind == "Service" {
-			s := new(core.Service)
-			into = s
-			defer func() { r.services[s.Name] = s }()
+			into = new(core.Service)
 		}
 		if into == nil {
 			t.Fatalf("an unknown kind %q in\n%s", what.Kind, document)
 		}
 		if err := yaml.UnmarshalStrict([]byte(document), into); err != nil {
 			t.Errorf("%s: %v", what.Kind, err)
+		}
+		if s, ok := into.(*core.Service); ok {
+			r.services[s.Name] = s
 		}
 	}
 	return r
