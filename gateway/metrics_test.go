@@ -88,26 +88,65 @@ func TestAlerts(t *testing.T) {
 	if err := yaml.UnmarshalWithOptions(raw, &file, yaml.Strict()); err != nil {
 		t.Fatal(err)
 	}
-	m := newMetrics()
-	m.registry.MustRegister(cacheMetrics{}, stateMetrics{})
-	known := make(map[string]bool)
-	descriptions := make(chan *prometheus.Desc)
-	go func() {
-		m.registry.Describe(descriptions)
-		close(descriptions)
-	}()
-	name := regexp.MustCompile(`sluice_\w+`)
-	for d := range descriptions {
-		known[name.FindString(d.String())] = true
-	}
+	known := described()
 	for _, rule := range file.Groups[0].Rules {
 		if rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" || rule.Labels["severity"] == "" {
 			t.Errorf("%s does not say what is wrong, what to do, and how bad it is", rule.Alert)
 		}
-		for _, metric := range name.FindAllString(rule.Expr, -1) {
+		for _, metric := range metricName.FindAllString(rule.Expr, -1) {
 			if !known[metric] {
 				t.Errorf("%s: there is no metric %s", rule.Alert, metric)
 			}
 		}
 	}
+}
+
+// TestDashboard: the dashboard shows every metric of Sluice's own that there is, or says here
+// why not, and none that there is not.
+func TestDashboard(t *testing.T) {
+	raw, err := os.ReadFile("../deploy/grafana.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{
+		"sluice_cache_rejected_total": true, "sluice_cache_items": true, "sluice_cache_disk_hits_total": true, // details of sluice cache
+		"sluice_certificate_trouble": true, // an alert
+	}
+	known := described()
+	for _, metric := range metricName.FindAllString(string(raw), -1) {
+		for _, part := range []string{"_bucket", "_count", "_sum"} {
+			if base, ok := strings.CutSuffix(metric, part); ok && known[base] {
+				metric = base // of a histogram
+			}
+		}
+		if !known[metric] {
+			t.Errorf("there is no metric %s", metric)
+		}
+		shown[metric] = true
+	}
+	for metric := range known {
+		if !shown[metric] {
+			t.Errorf("%s is not shown", metric)
+		}
+	}
+}
+
+var metricName = regexp.MustCompile(`sluice_\w+`)
+
+// described are the names of Sluice's own metrics.
+func described() map[string]bool {
+	m := newMetrics()
+	m.registry.MustRegister(cacheMetrics{}, stateMetrics{})
+	descriptions := make(chan *prometheus.Desc)
+	go func() {
+		m.registry.Describe(descriptions)
+		close(descriptions)
+	}()
+	known := make(map[string]bool)
+	for d := range descriptions {
+		if name := metricName.FindString(d.String()); name != "" {
+			known[name] = true
+		}
+	}
+	return known
 }

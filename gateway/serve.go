@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,10 +13,6 @@ import (
 	"sluice/gateway/admin"
 	"sluice/gateway/express"
 )
-
-// drainTimeout is how long uploads in flight may go on after the end was asked
-// for.
-const drainTimeout = 2 * time.Minute
 
 // Serve answers requests on the listeners until ctx is done, lets those in flight
 // finish, and closes the gateway: the listeners first, the journal last.
@@ -68,19 +65,32 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	g.draining.Store(true)
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	if shutdown := server.Shutdown(drain); shutdown != nil {
-		err = errors.Join(err, shutdown, server.Close())
-	}
-	for _, front := range fronts {
-		err = errors.Join(err, front.Drain(drain))
-	}
+	err = errors.Join(err, g.drain(ctx, server, fronts))
 	err = errors.Join(err, operators.Close())
 	serving.Wait()
 	stop()
 	return errors.Join(err, <-ended)
+}
+
+// drain takes no further requests, lets those in flight finish, and breaks off what does
+// not in time.
+func (g *Gateway) drain(ctx context.Context, server *http.Server, fronts []*express.Listener) error {
+	g.draining.Store(true)
+	limit := time.Duration(g.config.Limits.Drain)
+	g.log.Info("ending: requests in flight may finish; a second signal breaks them off", "requests", len(g.requests), "within", limit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, server.Close())
+	}
+	for _, front := range fronts {
+		err = errors.Join(err, front.Drain(ctx))
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("requests that did not end within limits.drain, %v, were broken off", limit)
+	}
+	return err
 }
 
 // express answers what it can of a listener's requests before the server.

@@ -21,3 +21,4 @@ install staticcheck honnef.co/go/tools/cmd/staticcheck@v0.8.2
 install versitygw github.com/versity/versitygw/cmd/versitygw@v1.8.0
 install minio github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 install rclone github.com/rclone/rclone@v1.75.1
+install helm helm.sh/helm/v4/cmd/helm@v4.3.1

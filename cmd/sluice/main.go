@@ -56,6 +56,7 @@ type program struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	p := program{os.Stdout, os.Stderr, func(ctx context.Context, d time.Duration) error {
 		select {
 		case <-ctx.Done():

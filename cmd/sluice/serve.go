@@ -1,16 +1,20 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"sluice/gateway"
+	"sluice/gateway/admin"
 	"sluice/gateway/config"
+	"sluice/gateway/systemd"
 )
 
 func serveCommand() *cobra.Command {
@@ -36,7 +40,8 @@ from the configuration: start, switch and the like change it.`,
 				debug.SetGCPercent(gcPercent)
 				defer runtime.KeepAlive(make([]byte, heapFloor))
 			}
-			g, err := gateway.Open(cmd.Context(), c, newLogger(c.Log))
+			log := newLogger(c.Log)
+			g, err := gateway.Open(cmd.Context(), c, log)
 			if err != nil {
 				return err
 			}
@@ -44,7 +49,15 @@ from the configuration: start, switch and the like change it.`,
 			if err != nil {
 				return errors.Join(err, g.Close())
 			}
-			return g.Serve(cmd.Context(), listeners...)
+			self := admin.NewClient(filepath.Join(c.StateDir, admin.SocketName))
+			defer self.Close()
+			// To list the buckets takes the locks that clients' requests need.
+			ask := func(ctx context.Context) error { _, err := self.Buckets(ctx); return err }
+			err = systemd.Supervise(cmd.Context(), log, ask, func(ctx context.Context) error { return g.Serve(ctx, listeners...) })
+			if err != nil {
+				return coded{exitError, err} // not the signal, whose work was done
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "/etc/sluice/sluice.yaml", "configuration file")

@@ -83,8 +83,8 @@ func (c *Config) check() error {
 	}
 	c.Migration.Backfill.check("migration.backfill", bad)
 	c.Notify.check(bad)
-	if c.Limits.Requests < 1 || c.Limits.ClientTimeout <= 0 {
-		bad("limits", "requests and client_timeout must be above 0")
+	if c.Limits.Requests < 1 || c.Limits.ClientTimeout <= 0 || c.Limits.Drain <= 0 {
+		bad("limits", "requests, client_timeout and drain must be above 0")
 	}
 	return errors.Join(errs...)
 }

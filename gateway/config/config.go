@@ -212,6 +212,9 @@ type Limits struct {
 	Requests int `yaml:"requests"`
 	// How long a client may send or take nothing of a body.
 	ClientTimeout Duration `yaml:"client_timeout"`
+	// Drain is how long requests in flight may go on when the gateway ends. Who ends it
+	// must wait longer before they kill it.
+	Drain Duration `yaml:"drain"`
 }
 
 // Log says how to log.
@@ -244,7 +247,7 @@ func Default() Config {
 			},
 			Backfill: Backfill{Workers: throttle.DefaultWorkers},
 		},
-		Limits: Limits{Requests: 4096, ClientTimeout: Duration(time.Minute)},
+		Limits: Limits{Requests: 4096, ClientTimeout: Duration(time.Minute), Drain: Duration(2 * time.Minute)},
 		Notify: Notify{Heartbeat: Heartbeat{Every: Duration(time.Minute)}, Repeat: Duration(6 * time.Hour)},
 		Log:    Log{Format: "text", Level: "info"},
 	}
@@ -323,6 +326,9 @@ func (c *Config) resolve(env func(string) (string, bool)) error {
 		if *value != "" {
 			return fmt.Errorf("%s: give the secret or its file, not both", path)
 		}
+		if err := expand(path+"_file", &file); err != nil {
+			return err
+		}
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			return fmt.Errorf("%s_file: %w", path, err)
@@ -335,6 +341,7 @@ func (c *Config) resolve(env func(string) (string, bool)) error {
 		for field, value := range map[string]*string{
 			"endpoint": &s.Endpoint, "bucket": &s.Bucket, "access_key_id": &s.AccessKeyID,
 			"secret_access_key": &s.SecretAccessKey, "session_token": &s.SessionToken,
+			"credentials_file": &s.CredentialsFile, "ca_file": &s.CAFile,
 		} {
 			if err := expand(path+"."+field, value); err != nil {
 				return err

@@ -45,7 +45,7 @@ func parse(t *testing.T, text string) (Config, error) {
 		t.Fatal(err)
 	}
 	return Parse([]byte(strings.ReplaceAll(text, "SECRETFILE", secret)), func(name string) (string, bool) {
-		v, ok := map[string]string{"KEY": "id", "SECRET": "from the environment"}[name]
+		v, ok := map[string]string{"KEY": "id", "SECRET": "from the environment", "CREDENTIALS_DIRECTORY": filepath.Dir(secret)}[name]
 		return v, ok
 	})
 }
@@ -94,6 +94,33 @@ func TestTLS(t *testing.T) {
 	c, err := parse(t, strings.Replace(valid, listenHTTP, secure+"redirect: false }", 1))
 	if err != nil || c.TLS.Redirect {
 		t.Errorf("%+v, %v", c.TLS, err)
+	}
+}
+
+// TestFilesOfCredentials: every secret's file may be one that systemd hands over, whose
+// directory is known when the program runs; and so may certificates.
+func TestFilesOfCredentials(t *testing.T) {
+	handed := strings.NewReplacer("secret_access_key: s,", "secret_access_key_file: SECRETFILE,", `secret: "${SECRET}" }`, "secret_file: SECRETFILE }",
+		listenHTTP, "listen: { https: ':443' }\ntls: { mode: files, cert_file: SECRETFILE, key_file: SECRETFILE, dns: { provider: cloudflare, api_token_file: SECRETFILE } }").Replace(valid)
+	handed += "notify: { urls_file: SECRETFILE, webhook_secret_file: SECRETFILE, heartbeat: { url_file: SECRETFILE } }\n"
+	_, err := parse(t, strings.ReplaceAll(handed, "SECRETFILE", "'${CREDENTIALS_DIRECTORY}/secret'"))
+	if err == nil || strings.Contains(err.Error(), "no such file") || !strings.Contains(err.Error(), "notify.urls_file: URL 1: it is not a URL") {
+		t.Fatalf("%v", err)
+	}
+	c, err := parse(t, strings.ReplaceAll(handed[:strings.Index(handed, "notify:")], "SECRETFILE", "'${CREDENTIALS_DIRECTORY}/secret'"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for place, got := range map[string]string{
+		"a store": c.Stores["b"].SecretAccessKey, "a client": c.Credentials[0].SecretAccessKey,
+		"a purge": c.Hosts["local.test"].Purge.Secret, "a provider": c.TLS.DNS["api_token"],
+	} {
+		if got != "from a file" {
+			t.Errorf("%s has %q", place, got)
+		}
+	}
+	if strings.Contains(c.TLS.KeyFile+c.TLS.CertFile, "$") {
+		t.Errorf("certificates are looked for in %s, %s", c.TLS.CertFile, c.TLS.KeyFile)
 	}
 }
 
@@ -196,6 +223,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"serve: s3", "serve: s3, bucket: media", "hosts.s3.test: paths, bucket, cache_control, headers and purge are a public host's"},
 		{"serve: s3", "serve: s3, purge: { secret: x }", "hosts.s3.test: paths, bucket, cache_control, headers and purge are a public host's"},
 		{`X-Key, secret: "${SECRET}"`, `X-Key, secret: "${SECRETT}"`, "hosts.local.test.purge.secret: the environment variable SECRETT is not set"},
+		{"cache:", "limits: { drain: 0s }\ncache:", "limits: requests, client_timeout and drain must be above 0"},
 		{"10.0.0.0/8", "10.0.0.0/40", `trusted_proxies: "10.0.0.0/40" is not an address`},
 		{"public, bucket: media,", "public,", "hosts.files.test: name the bucket it shows"},
 		{"public, bucket: media,", "public, bucket: media, paths: { /a/: media },", "hosts.files.test: name the bucket it shows"},

@@ -49,6 +49,9 @@ func (n *Notify) resolve(expand func(path string, value *string) error, secret f
 		if len(n.URLs) > 0 {
 			return fmt.Errorf("notify.urls: give the URLs or their file, not both")
 		}
+		if err := expand("notify.urls_file", &n.URLsFile); err != nil {
+			return err
+		}
 		raw, err := os.ReadFile(n.URLsFile)
 		if err != nil {
 			return fmt.Errorf("notify.urls_file: %w", err)

@@ -62,6 +62,7 @@ type EAB struct {
 // resolve puts in the environment's values and the secrets from files.
 func (t *TLS) resolve(expand func(path string, value *string) error, secret func(path string, value *string, file string) error) error {
 	for path, value := range map[string]*string{
+		"tls.cert_file": &t.CertFile, "tls.key_file": &t.KeyFile, "tls.acme.ca_file": &t.ACME.CAFile,
 		"tls.email": &t.Email, "tls.acme.eab.key_id": &t.ACME.EAB.KeyID, "tls.acme.eab.key": &t.ACME.EAB.Key,
 	} {
 		if err := expand(path, value); err != nil {

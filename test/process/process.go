@@ -240,6 +240,38 @@ func (g *Gateway) Kill(t testing.TB) {
 	g.running = nil
 }
 
+// Signal sends the program a signal.
+func (g *Gateway) Signal(t testing.TB, s os.Signal) {
+	t.Helper()
+	if err := g.running.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Ended waits until the program has ended by itself, and answers how.
+func (g *Gateway) Ended(t testing.TB, limit time.Duration) *os.ProcessState {
+	t.Helper()
+	running := g.running
+	late := time.AfterFunc(limit, func() {
+		t.Errorf("the gateway did not end within %v", limit)
+		_ = running.Process.Kill()
+	})
+	defer late.Stop()
+	_ = running.Wait()
+	g.running = nil
+	return running.ProcessState
+}
+
+// Log is what the program has said.
+func (g *Gateway) Log(t testing.TB) string {
+	t.Helper()
+	raw, err := os.ReadFile(g.log.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
 // PID is the program's process.
 func (g *Gateway) PID() int { return g.running.Process.Pid }
 
