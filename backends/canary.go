@@ -37,21 +37,29 @@ func (c *Canary) Put(ctx context.Context) error {
 	return err
 }
 
+// PutCopy stores an object's content under its name.
+func (c *Canary) PutCopy(ctx context.Context, o *Object) error {
+	r := PutRequest{Key: c.Key, Body: o.Body, Size: o.Length, Header: Describing(o.Header)}
+	result, err := c.Store.Put(ctx, r)
+	c.note(result, c.Key, err)
+	return err
+}
+
 // put stores content under the canary's key, as r says.
 func (c *Canary) put(ctx context.Context, r PutRequest, content []byte) (result *PutResult, err error) {
 	r.Key, r.Size = c.Key, int64(len(content))
 	err = patiently(ctx, func() (err error) {
 		r.Body = bytes.NewReader(content)
 		result, err = c.Store.Put(ctx, r)
-		c.note(r.Key, err)
+		c.note(result, r.Key, err)
 		return err
 	})
-	c.versioned = c.versioned || err == nil && result.Header.Get("X-Amz-Version-Id") != ""
 	return result, err
 }
 
-// note remembers what Remove is for.
-func (c *Canary) note(key string, err error) {
+// note remembers what Remove is for; r is nil where the store answers no version's id.
+func (c *Canary) note(r *PutResult, key string, err error) {
+	c.versioned = c.versioned || r != nil && r.Header.Get("X-Amz-Version-Id") != ""
 	if (err == nil || Unknown(err)) && !slices.Contains(c.stored, key) {
 		c.stored = append(c.stored, key)
 	}
@@ -87,7 +95,7 @@ func (c *Canary) SetACL(ctx context.Context) error {
 func (c *Canary) Copy(ctx context.Context) error {
 	key := c.Key + "-copy"
 	_, err := c.Store.Copy(ctx, CopyRequest{Key: key, SourceKey: c.Key})
-	c.note(key, err)
+	c.note(nil, key, err)
 	return err
 }
 
@@ -102,10 +110,11 @@ func (c *Canary) Upload(ctx context.Context) (err error) {
 		Key: key, UploadID: u.UploadID, Number: 1, Body: bytes.NewReader(canaryContent), Size: int64(len(canaryContent)),
 	})
 	if err == nil {
-		_, err = c.Store.CompleteUpload(ctx, CompleteRequest{
+		var done *PutResult
+		done, err = c.Store.CompleteUpload(ctx, CompleteRequest{
 			Key: key, UploadID: u.UploadID, Parts: []CompletedPart{{Number: 1, ETag: part.ETag}},
 		})
-		c.note(key, err)
+		c.note(done, key, err)
 	}
 	if err != nil {
 		ctx, cancel := removalContext(ctx)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sluice/backends"
 	"sluice/backends/faulty"
@@ -57,4 +59,35 @@ func empty(t *testing.T, store backends.Store) {
 	if err != nil || len(page.Uploads) > 0 {
 		t.Errorf("uploads stay: %v, %v", page, err)
 	}
+}
+
+// TestForgottenCanaries: what was left behind goes, what somebody tries on now stays.
+func TestForgottenCanaries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New("memory")
+		leave := func() string {
+			c := backends.NewCanary(store)
+			if err := c.Put(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.CreateUpload(t.Context(), backends.CreateUploadRequest{Key: c.Key}); err != nil {
+				t.Fatal(err)
+			}
+			return c.Key
+		}
+		leave()
+		time.Sleep(2 * time.Hour) // of the bubble
+		fresh := leave()
+		if err := backends.RemoveForgotten(t.Context(), store); err != nil {
+			t.Fatal(err)
+		}
+		page, err := store.List(t.Context(), backends.ListRequest{MaxKeys: 10})
+		if err != nil || len(page.Objects) != 1 || page.Objects[0].Key != fresh {
+			t.Errorf("%v, %v", page, err)
+		}
+		uploads, err := store.ListUploads(t.Context(), backends.ListUploadsRequest{})
+		if err != nil || len(uploads.Uploads) != 1 || uploads.Uploads[0].Key != fresh {
+			t.Errorf("%v, %v", uploads, err)
+		}
+	})
 }
