@@ -136,7 +136,7 @@ func (c *Canary) Delete(ctx context.Context) error {
 }
 
 // removalTime bounds the removal of a canary. Whoever interrupts what is tried waits for it.
-const removalTime = 10 * time.Second
+const removalTime = 5 * time.Second
 
 func removalContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), removalTime)

@@ -16,8 +16,8 @@ import (
 	"sluice/gateway/config"
 )
 
-// patience bounds each question to a store.
-const patience = 8 * time.Second
+// patience bounds each question to a store. Applications wait no longer (Mastodon: 5 s).
+const patience = 5 * time.Second
 
 // store looks at a store, and then at what the buckets have there.
 func (d *doctor) store(ctx context.Context, name string) {
@@ -66,7 +66,7 @@ func (p *place) endpoint(ctx context.Context, transport http.RoundTripper) bool 
 	took := time.Since(began)
 	// MinIO answers 403 about ACLs to who may not change policies, and knows no right to them.
 	p.noACLs = p.config.ACLs == config.ACLsKept || strings.HasPrefix(resp.Header.Get("Server"), "MinIO")
-	p.ok("endpoint", fmt.Sprintf("%s answers within %v", p.config.Endpoint, took.Round(time.Millisecond)))
+	p.ok("endpoint", fmt.Sprintf("%s answers within %v", p.config.Endpoint, took.Round(100*time.Microsecond)))
 	p.clock(resp.Header.Get("Date"), began.Add(took/2))
 	return true
 }
