@@ -59,7 +59,7 @@ func (p *place) endpoint(ctx context.Context, transport http.RoundTripper) bool 
 		resp, err = transport.RoundTrip(r)
 	}
 	if err != nil {
-		p.fail("endpoint", p.explain(err))
+		p.fail("endpoint", explainNetwork(err, "stores."+p.storeName, p.config))
 		return false
 	}
 	resp.Body.Close()
@@ -106,11 +106,13 @@ const fromWildcard = 3
 
 // places are the store's buckets that the configuration maps to it.
 func (d *doctor) places(ctx context.Context, of place) (list []*place) {
+	mapped := false
 	for _, name := range slices.Sorted(maps.Keys(d.Config.Buckets)) {
 		b := d.Config.Buckets[name]
 		if b.Old != of.storeName && b.New != of.storeName {
 			continue
 		}
+		mapped = true
 		names := []string{name}
 		if name == config.Wildcard {
 			names = d.wildcard(ctx, of)
@@ -128,8 +130,8 @@ func (d *doctor) places(ctx context.Context, of place) (list []*place) {
 			list = append(list, &p)
 		}
 	}
-	if len(list) == 0 && ctx.Err() == nil {
-		of.ok("buckets", "no more of it is looked at: no bucket there is known from the configuration")
+	if !mapped {
+		of.warn("buckets", "no bucket of the configuration is on it", "name it as old or new of a bucket, or take it out")
 	}
 	return list
 }

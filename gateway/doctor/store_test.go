@@ -110,6 +110,20 @@ func TestWhatCanBeWrongWithAStore(t *testing.T) {
 		{"not trusted", func(s *config.Store) { s.Endpoint = untrusted.URL }, "old", "endpoint", doctor.Unreachable, []string{"by nobody this machine trusts", "stores.old.ca_file"}},
 		{"no TLS", func(s *config.Store) { s.Endpoint = strings.Replace(s.Endpoint, "http:", "https:", 1) }, "old", "endpoint", doctor.Unreachable, []string{"does not speak TLS", "use http://"}},
 		{"TLS unasked", func(s *config.Store) { s.Endpoint = strings.Replace(untrusted.URL, "https:", "http:", 1) }, "media on old", "list", doctor.Unreachable, []string{"does not speak S3", "http instead of https"}},
+		{"lying", func(s *config.Store) {
+			*s, _ = fronted(t, func(w http.ResponseWriter, r *http.Request) bool {
+				if r.Header.Get("Range") != "bytes=7-11" {
+					return false
+				}
+				_, err := w.Write([]byte("all of it, whatever is asked for"))
+				return err == nil
+			})
+		}, "media on old", "range", "", []string{"of an object that holds", "such a store can not be used"}},
+		{"broken in one place", func(s *config.Store) {
+			*s, _ = fronted(t, func(w http.ResponseWriter, r *http.Request) bool {
+				return r.Method == "GET" && r.URL.Query().Has("uploads") && refuse(w, 500, "InternalError")
+			})
+		}, "media on old", "uploads", doctor.Unreachable, []string{"can not answer now"}},
 		{"no CA file", func(s *config.Store) { s.CAFile = filepath.Join(t.TempDir(), "none") }, "old", "endpoint", "", []string{"no such file", "stores.old"}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -123,6 +137,9 @@ func TestWhatCanBeWrongWithAStore(t *testing.T) {
 			}
 			if failed := found.failed(); len(failed) > 1 {
 				t.Errorf("one thing is wrong, and told are\n%s", failed)
+			}
+			if c.check != "list" && c.on != "old" {
+				found.expect(t, "media on old", "delete", doctor.OK) // all else is tried
 			}
 			if took := time.Since(began); took > 10*time.Second {
 				t.Errorf("it took %v", took)

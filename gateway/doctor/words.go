@@ -1,14 +1,13 @@
 package doctor
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 	"syscall"
 
@@ -26,8 +25,11 @@ type trouble struct {
 func (p place) explain(err error) trouble {
 	key := "stores." + p.storeName
 	var e *backends.Error
-	if !errors.As(err, &e) || e.Status == 0 {
+	switch answered := errors.As(err, &e); {
+	case unanswered(err):
 		return explainNetwork(err, key, p.config)
+	case !answered:
+		return trouble{err.Error(), "correct " + key + "; if that is right, ask the provider: such a store can not be used", ""}
 	}
 	switch e.Code {
 	case "InvalidAccessKeyId", "InvalidAccessKeyID":
@@ -87,7 +89,6 @@ func explainNetwork(err error, key string, c config.Store) trouble {
 		invalid   x509.CertificateInvalidError
 		record    tls.RecordHeaderError
 		dns       *net.DNSError
-		missing   *os.PathError
 	)
 	switch {
 	case errors.As(err, &authority):
@@ -106,15 +107,19 @@ func explainNetwork(err error, key string, c config.Store) trouble {
 		return trouble{"nobody listens at " + c.Endpoint, todo, Unreachable}
 	case timedOut(err):
 		return trouble{c.Endpoint + " does not answer in time", "look at the network between, firewalls first, and at the provider's status", Unreachable}
-	case errors.As(err, &missing):
-		return trouble{err.Error(), "correct " + key, ""}
 	}
 	return trouble{"no usable answer: " + cause(err), todo, Unreachable}
 }
 
+// unanswered tells whether an error is that of a request without a whole answer.
+func unanswered(err error) bool {
+	var e *backends.Error
+	return errors.As(err, &e) && e.Status == 0 || timedOut(err) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
 func timedOut(err error) bool {
-	var timeout net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+	var timeout net.Error // context.DeadlineExceeded is one, too
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // cause is an error without the operation, the key or the URL that it is about.
