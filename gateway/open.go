@@ -58,7 +58,8 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	g := &Gateway{
 		log: log, metrics: newMetrics(), throttle: slow, cache: objects, config: c, state: state, acls: acls, proxies: trusted,
 		requests: make(chan struct{}, c.Limits.Requests), forms: make(chan struct{}, formSlots), cors: newCORSAnswers(),
-		buckets: bucketSet{open: make(map[string]*openBucket)},
+		examination: make(chan struct{}, 1),
+		buckets:     bucketSet{open: make(map[string]*openBucket)},
 		journal: journal.New(records, journal.Options{
 			Limit: m.MaxPending, Quarantine: time.Duration(m.Quarantine),
 			Changed: func(k journal.Key) { objects.Remove(cache.Key(k)) },

@@ -79,6 +79,10 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	}
 	err = errors.Join(err, operators.Close())
 	serving.Wait()
+	select {
+	case g.examination <- struct{}{}: // one that was under way has removed its canaries, and no other begins
+	case <-drain.Done():
+	}
 	stop()
 	return errors.Join(err, <-ended)
 }

@@ -141,6 +141,26 @@ func TestStoresWithLess(t *testing.T) {
 	nothingStays(t, bucket)
 }
 
+// TestRealStoresWithLess: versitygw has no ACLs where nobody asked for them, and its versions
+// are removed with what they are of.
+func TestRealStoresWithLess(t *testing.T) {
+	for name, start := range map[string]func(testing.TB) *servers.Server{"plain": servers.Versity, "versioned": servers.VersityVersioned} {
+		t.Run(name, func(t *testing.T) {
+			at, bucket := whole(t, start(t), "bucket")
+			if name == "versioned" {
+				set(t, bucket, "PutBucketVersioning", "versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>")
+			}
+			found := examine(t, settings(t, at, config.Store{}))
+			for _, c := range found {
+				if c.Kind == doctor.Bucket && c.Result != doctor.OK {
+					t.Errorf("%+v", c)
+				}
+			}
+			nothingStays(t, bucket)
+		})
+	}
+}
+
 // TestInterruptedExamination: whenever it is interrupted, nothing of it stays.
 func TestInterruptedExamination(t *testing.T) {
 	var requests, at atomic.Int64

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"sluice/backends"
 	"sluice/gateway/config"
@@ -74,10 +75,16 @@ func (p place) addressing() string {
 	return "it is asked for as a path; addressing: virtual asks for it as a host name"
 }
 
-// said puts the store's own words behind ours. They are the answer's code and message: its
-// further elements may quote what was signed.
+// said puts the store's own words behind ours, as far as they fit into a line. They are the
+// answer's code and message: its further elements may quote what was signed.
 func said(words string, e *backends.Error) string {
-	return fmt.Sprintf("%s: %s", words, strings.TrimSpace(strings.Join([]string{e.Code, e.Message}, " ")))
+	theirs := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, e.Code+" "+e.Message)
+	return fmt.Sprintf("%s: %.200s", words, strings.TrimSpace(theirs))
 }
 
 // explainNetwork is about a store that gave no answer.

@@ -1,14 +1,23 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/backends"
 	"sluice/backends/s3"
+	"sluice/gateway/admin"
 	"sluice/gateway/doctor"
 	"sluice/test/process"
 	"sluice/test/servers"
@@ -49,6 +58,76 @@ func TestDoctorWithAndWithoutGateway(t *testing.T) {
 			t.Errorf("%q stays on %s (%v)", o.Key, bucket.Name(), err)
 		}
 	}
+}
+
+// TestInterruptedDoctor: neither an operator who goes away nor the gateway's end leaves a
+// canary in a store.
+func TestInterruptedDoctor(t *testing.T) {
+	server := servers.MinIO(t)
+	c := settings(t, minioStore(t, server, "one"), minioStore(t, server, "two"))
+	stores := make([]*s3.Store, 0, 2)
+	for name, s := range c.Stores {
+		store, err := s3.New(t.Context(), s.S3(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(store.Close)
+		stores = append(stores, store)
+		s.Endpoint = slowToRemove(t, s.Endpoint)
+		c.Stores[name] = s
+	}
+	canaries := func(ctx context.Context) error {
+		for _, s := range stores {
+			for o, err := range backends.Walk(ctx, s, backends.ListRequest{Prefix: backends.CanaryPrefix}) {
+				return fmt.Errorf("%q stays on %s (%v)", o.Key, s.Name(), err)
+			}
+		}
+		return nil
+	}
+	r := startRig(t, c)
+	interrupted := func(interrupt func()) error {
+		client := admin.NewClient(filepath.Join(c.StateDir, admin.SocketName))
+		defer client.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		return client.Doctor(ctx, doctor.Order{}, func(c doctor.Check) {
+			if c.Name == "put" {
+				if interrupt == nil {
+					cancel()
+				} else {
+					interrupt()
+				}
+			}
+		})
+	}
+	if err := interrupted(nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("an operator who goes away: %v", err)
+	}
+	eventually(t, canaries)
+	if err := interrupted(func() { r.end(t) }); err == nil {
+		t.Error("what the gateway's end interrupted is told as whole")
+	}
+	if err := canaries(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// slowToRemove is in front of a store, and takes its time for removals.
+func slowToRemove(t *testing.T, endpoint string) string {
+	t.Helper()
+	to, err := url.Parse(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := httputil.NewSingleHostReverseProxy(to)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			time.Sleep(500 * time.Millisecond)
+		}
+		store.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	return front.URL
 }
 
 // diagnose runs the doctor, and holds what it says against the secrets.
