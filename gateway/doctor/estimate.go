@@ -125,7 +125,12 @@ func (d *doctor) estimate(ctx context.Context, s subject, old, new place) {
 	}
 	speed, err := d.measure(ctx, old.store, new.store, counted.sample)
 	if err != nil {
-		s.warn("estimate", "no object could be copied to measure it: "+new.explain(err).seen, "see the checks above")
+		at := new
+		var e *backends.Error
+		if errors.As(err, &e) && e.Store == old.storeName {
+			at = old
+		}
+		s.warn("estimate", "no object could be copied to measure it: "+at.explain(err).seen, "see the checks above")
 		return
 	}
 	took := max(float64(counted.objects)/speed.objects, float64(counted.bytes)/speed.bytes)

@@ -32,6 +32,9 @@ func (d *doctor) store(ctx context.Context, name string) {
 	if !p.endpoint(ctx, transport) {
 		return
 	}
+	if p.config.AccessKeyID == "" {
+		p.ok("key pair", "none is in the configuration: it is looked for in the environment, in a shared file, and at the machine's provider")
+	}
 	o.Transport = transport
 	asking, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -59,14 +62,14 @@ func (p *place) endpoint(ctx context.Context, transport http.RoundTripper) bool 
 		resp, err = transport.RoundTrip(r)
 	}
 	if err != nil {
-		p.fail("endpoint", explainNetwork(err, "stores."+p.storeName, p.config))
+		p.fail("endpoint", p.explainNetwork(err))
 		return false
 	}
 	resp.Body.Close()
 	took := time.Since(began)
 	// MinIO answers 403 about ACLs to who may not change policies, and knows no right to them.
 	p.noACLs = p.config.ACLs == config.ACLsKept || strings.HasPrefix(resp.Header.Get("Server"), "MinIO")
-	p.ok("endpoint", fmt.Sprintf("%s answers within %v", p.config.Endpoint, took.Round(100*time.Microsecond)))
+	p.ok("endpoint", fmt.Sprintf("%s answers within %v", p.address(), took.Round(100*time.Microsecond)))
 	p.clock(resp.Header.Get("Date"), began.Add(took/2))
 	return true
 }
@@ -88,12 +91,11 @@ func (p *place) clock(date string, ours time.Time) {
 	if skew < 0 {
 		seen = fmt.Sprintf("this machine's clock is %v ahead of the store's", -skew.Round(time.Second))
 	}
-	const todo = "set the clock, and keep it right by NTP (timedatectl set-ntp true)"
 	switch {
 	case skew.Abs() > skewFailed:
-		p.fail("clock", trouble{seen + "; at 15 minutes stores refuse what is signed", todo, ""})
+		p.fail("clock", trouble{seen + "; at 15 minutes stores refuse what is signed", setClock, ""})
 	case skew.Abs() > skewWarned:
-		p.warn("clock", seen, todo)
+		p.warn("clock", seen, setClock)
 	case skew.Abs() > 2*time.Second:
 		p.ok("clock", seen)
 	default:

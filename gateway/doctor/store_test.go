@@ -105,7 +105,7 @@ func TestWhatCanBeWrongWithAStore(t *testing.T) {
 		{"a clock far off", func(s *config.Store) { s.Endpoint = says(403, "RequestTimeTooSkewed") }, "media on old", "list", doctor.Denied, []string{"clock", "NTP"}},
 		{"sick", func(s *config.Store) { s.Endpoint = says(503, "ServiceUnavailable") }, "media on old", "list", doctor.Unreachable, []string{"can not answer now", "status"}},
 		{"not S3", func(s *config.Store) { s.Endpoint = answering(http.NotFound) }, "media on old", "list", doctor.Unreachable, []string{"does not speak S3 (HTTP 404)", "stores.old.endpoint"}},
-		{"nobody", func(s *config.Store) { s.Endpoint = "http://127.0.0.1:1" }, "old", "endpoint", doctor.Unreachable, []string{"nobody listens at http://127.0.0.1:1"}},
+		{"nobody", func(s *config.Store) { s.Endpoint, s.SecretAccessKey = "http://me:pass-word@127.0.0.1:1", "pass-word" }, "old", "endpoint", doctor.Unreachable, []string{"nobody listens at http://127.0.0.1:1"}},
 		{"silent", func(s *config.Store) { s.Endpoint = "http://" + silent.Addr().String() }, "old", "endpoint", doctor.Unreachable, []string{"does not answer in time", "firewalls"}},
 		{"not trusted", func(s *config.Store) { s.Endpoint = untrusted.URL }, "old", "endpoint", doctor.Unreachable, []string{"by nobody this machine trusts", "stores.old.ca_file"}},
 		{"no TLS", func(s *config.Store) { s.Endpoint = strings.Replace(s.Endpoint, "http:", "https:", 1) }, "old", "endpoint", doctor.Unreachable, []string{"does not speak TLS", "use http://"}},

@@ -13,7 +13,6 @@ import (
 	"unicode"
 
 	"sluice/backends"
-	"sluice/gateway/config"
 )
 
 // trouble is a failure as an operator is told of it.
@@ -22,13 +21,15 @@ type trouble struct {
 	cause      Cause
 }
 
+const setClock = "set the clock, and keep it right by NTP (timedatectl set-ntp true)"
+
 // explain finds words for the error of a request to the store.
 func (p place) explain(err error) trouble {
 	key := "stores." + p.storeName
 	var e *backends.Error
 	switch answered := errors.As(err, &e); {
 	case unanswered(err):
-		return explainNetwork(err, key, p.config)
+		return p.explainNetwork(err)
 	case !answered:
 		return trouble{err.Error(), "correct " + key + "; if that is right, ask the provider: such a store can not be used", ""}
 	}
@@ -43,7 +44,7 @@ func (p place) explain(err error) trouble {
 	case "InvalidToken", "ExpiredToken", "InvalidTokenId", "TokenRefreshRequired":
 		return trouble{"the session token is wrong, or its time is over", "renew " + key + ".session_token and the key pair that it belongs to", Denied}
 	case "RequestTimeTooSkewed":
-		return trouble{"the store refuses requests because of this machine's clock", "set the clock, and keep it right by NTP (timedatectl set-ntp true)", Denied}
+		return trouble{"the store refuses requests because of this machine's clock", setClock, Denied}
 	case "AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect", "IllegalLocationConstraintException", "InvalidRegionName":
 		return trouble{said("the region is wrong, or the endpoint is another region's", e), "set " + key + ".region and .endpoint to those of the bucket", ""}
 	case "NoSuchBucket":
@@ -87,8 +88,18 @@ func said(words string, e *backends.Error) string {
 	return fmt.Sprintf("%s: %.200s", words, strings.TrimSpace(theirs))
 }
 
+// address is the endpoint's, without what else a URL may hold.
+func (p place) address() string {
+	u, err := url.Parse(p.config.Endpoint)
+	if err != nil {
+		return "its endpoint"
+	}
+	return u.Scheme + "://" + u.Host
+}
+
 // explainNetwork is about a store that gave no answer.
-func explainNetwork(err error, key string, c config.Store) trouble {
+func (p place) explainNetwork(err error) trouble {
+	key := "stores." + p.storeName
 	todo := "correct " + key + ".endpoint, and look at the network and the provider's status"
 	var (
 		authority x509.UnknownAuthorityError
@@ -111,9 +122,9 @@ func explainNetwork(err error, key string, c config.Store) trouble {
 	case errors.As(err, &dns):
 		return trouble{fmt.Sprintf("the DNS could not be asked for %s", dns.Name), "look at /etc/resolv.conf and the DNS server", Unreachable}
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return trouble{"nobody listens at " + c.Endpoint, todo, Unreachable}
+		return trouble{"nobody listens at " + p.address(), todo, Unreachable}
 	case timedOut(err):
-		return trouble{c.Endpoint + " does not answer in time", "look at the network between, firewalls first, and at the provider's status", Unreachable}
+		return trouble{p.address() + " does not answer in time", "look at the network between, firewalls first, and at the provider's status", Unreachable}
 	}
 	return trouble{"no usable answer: " + cause(err), todo, Unreachable}
 }
