@@ -1,7 +1,6 @@
 package backends
 
 import (
-	"bytes"
 	"context"
 	"crypto/md5"
 	"encoding/base64"
@@ -42,19 +41,21 @@ type Profile struct {
 	MD5ETags bool `json:"md5_etags"`
 }
 
-// probeKey is below the prefix that clients never see.
-const probeKey = ".sluice/probe"
-
 // Probe finds out what a store does, with a few requests on an object of its own.
 // An error says that nothing was learned: the store is down, or does not let its
 // keys write.
 func Probe(ctx context.Context, s Store) (Profile, error) {
 	var p Profile
-	steps := []func(context.Context, Store, *Profile) error{probeCreate, probeChecksums, probeSubresources, probeACLs, probeTags, probeGone}
+	c := NewCanary(s)
+	defer c.Remove(ctx) // what stays, RemoveForgotten finds
+	steps := []func(context.Context, *Canary, *Profile) error{probeCreate, probeChecksums, probeSubresources, probeACLs, probeTags}
 	for _, step := range steps {
-		if err := step(ctx, s, &p); err != nil {
-			return Profile{}, fmt.Errorf("probing the store with the object %s: %w", probeKey, err)
+		if err := step(ctx, c, &p); err != nil {
+			return Profile{}, fmt.Errorf("probing the store with the object %s: %w", c.Key, err)
 		}
+	}
+	if err := c.Delete(ctx); err != nil {
+		return Profile{}, fmt.Errorf("removing the object %s of a probe: %w", c.Key, err)
 	}
 	return p, nil
 }
@@ -88,37 +89,29 @@ func patiently(ctx context.Context, write func() error) error {
 	return err
 }
 
-func probePut(ctx context.Context, s Store, content string, change func(*PutRequest)) (*PutResult, error) {
-	var result *PutResult
-	err := patiently(ctx, func() (err error) {
-		r := PutRequest{Key: probeKey, Body: bytes.NewReader([]byte(content)), Size: int64(len(content)), Header: make(http.Header)}
-		change(&r)
-		result, err = s.Put(ctx, r)
-		return err
-	})
-	return result, err
+func probePut(ctx context.Context, c *Canary, content string, change func(*PutRequest)) (*PutResult, error) {
+	r := PutRequest{Header: make(http.Header)}
+	change(&r)
+	return c.put(ctx, r, []byte(content))
 }
 
 // probeCreate: a second create must be refused and must leave the first one's
 // content.
-func probeCreate(ctx context.Context, s Store, p *Profile) error {
-	if err := probeGone(ctx, s, p); err != nil {
-		return err
-	}
-	first, err := probePut(ctx, s, "first", func(*PutRequest) {})
+func probeCreate(ctx context.Context, c *Canary, p *Profile) error {
+	first, err := probePut(ctx, c, "first", func(*PutRequest) {})
 	if err != nil {
 		return err
 	}
 	sum := md5.Sum([]byte("first"))
 	p.MD5ETags = first.ETag == hex.EncodeToString(sum[:])
-	_, second := probePut(ctx, s, "second", func(r *PutRequest) { r.IfNoneMatch = true })
-	content, err := probeContent(ctx, s)
+	_, second := probePut(ctx, c, "second", func(r *PutRequest) { r.IfNoneMatch = true })
+	content, err := probeContent(ctx, c)
 	p.ConditionalCreate = errors.Is(second, ErrPrecondition) && content == "first"
 	return err
 }
 
-func probeContent(ctx context.Context, s Store) (string, error) {
-	o, err := s.Get(ctx, GetRequest{Key: probeKey})
+func probeContent(ctx context.Context, c *Canary) (string, error) {
+	o, err := c.Store.Get(ctx, GetRequest{Key: c.Key})
 	if err != nil {
 		return "", err
 	}
@@ -127,49 +120,49 @@ func probeContent(ctx context.Context, s Store) (string, error) {
 	return string(content), err
 }
 
-func probeChecksums(ctx context.Context, s Store, p *Profile) error {
+func probeChecksums(ctx context.Context, c *Canary, p *Profile) error {
 	const content = "third"
 	const name = "X-Amz-Checksum-Crc32"
 	sum := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(content))))
-	_, err := probePut(ctx, s, content, func(r *PutRequest) { r.Header.Set(name, sum) })
+	_, err := probePut(ctx, c, content, func(r *PutRequest) { r.Header.Set(name, sum) })
 	if p.Checksums = err == nil; !p.Checksums {
 		return unlessUnsupported(err)
 	}
-	_, err = probePut(ctx, s, content, func(r *PutRequest) { r.Trailer = &Trailer{name, func() string { return sum }} })
+	_, err = probePut(ctx, c, content, func(r *PutRequest) { r.Trailer = &Trailer{name, func() string { return sum }} })
 	if err == nil {
 		var info *Info
-		info, err = s.Head(ctx, GetRequest{Key: probeKey, Header: http.Header{"X-Amz-Checksum-Mode": {"ENABLED"}}})
+		info, err = c.Store.Head(ctx, GetRequest{Key: c.Key, Header: http.Header{"X-Amz-Checksum-Mode": {"ENABLED"}}})
 		p.Trailers = err == nil && info.Header.Get(name) == sum
 	}
 	return unlessUnsupported(err)
 }
 
-func probeACLs(ctx context.Context, s Store, p *Profile) error {
+func probeACLs(ctx context.Context, c *Canary, p *Profile) error {
 	if !p.Subresources {
 		return nil // what looks like an ACL would be the object
 	}
-	err := patiently(ctx, func() error { return SetCannedACL(ctx, s, probeKey, "public-read") })
+	err := patiently(ctx, func() error { return SetCannedACL(ctx, c.Store, c.Key, "public-read") })
 	if err != nil {
 		return unlessUnsupported(err)
 	}
-	canned, err := CannedACL(ctx, s, probeKey)
+	canned, err := CannedACL(ctx, c.Store, c.Key)
 	p.ACLs = canned == "public-read"
 	return unlessUnsupported(err)
 }
 
-func probeTags(ctx context.Context, s Store, p *Profile) error {
+func probeTags(ctx context.Context, c *Canary, p *Profile) error {
 	if !p.Subresources {
 		return nil
 	}
-	_, err := probePut(ctx, s, "fourth", func(r *PutRequest) { r.Header.Set("X-Amz-Tagging", "probe=tags") })
+	_, err := probePut(ctx, c, "fourth", func(r *PutRequest) { r.Header.Set("X-Amz-Tagging", "probe=tags") })
 	if err != nil {
 		return unlessUnsupported(err)
 	}
-	tags, err := Tags(ctx, s, probeKey)
+	tags, err := Tags(ctx, c.Store, c.Key)
 	if p.Tags = err == nil && tags.Get("probe") == "tags"; !p.Tags {
 		return unlessUnsupported(err)
 	}
-	o, err := s.Get(ctx, GetRequest{Key: probeKey})
+	o, err := c.Store.Get(ctx, GetRequest{Key: c.Key})
 	if err != nil {
 		return err
 	}
@@ -179,14 +172,14 @@ func probeTags(ctx context.Context, s Store, p *Profile) error {
 }
 
 // probeSubresources: a document that is set must not become the object's content.
-func probeSubresources(ctx context.Context, s Store, p *Profile) error {
+func probeSubresources(ctx context.Context, c *Canary, p *Profile) error {
 	const content = "fifth"
-	if _, err := probePut(ctx, s, content, func(*PutRequest) {}); err != nil {
+	if _, err := probePut(ctx, c, content, func(*PutRequest) {}); err != nil {
 		return err
 	}
 	err := patiently(ctx, func() error {
-		_, err := s.ChangeSubresource(ctx, SubresourceRequest{
-			Op: "PutObjectTagging", Method: http.MethodPut, Key: probeKey, Query: url.Values{"tagging": {""}},
+		_, err := c.Store.ChangeSubresource(ctx, SubresourceRequest{
+			Op: "PutObjectTagging", Method: http.MethodPut, Key: c.Key, Query: url.Values{"tagging": {""}},
 			Body: []byte("<Tagging><TagSet><Tag><Key>probe</Key><Value>tags</Value></Tag></TagSet></Tagging>"),
 		})
 		return err
@@ -194,14 +187,7 @@ func probeSubresources(ctx context.Context, s Store, p *Profile) error {
 	if err := unlessUnsupported(err); err != nil {
 		return err
 	}
-	after, err := probeContent(ctx, s)
+	after, err := probeContent(ctx, c)
 	p.Subresources = after == content
 	return err
-}
-
-func probeGone(ctx context.Context, s Store, _ *Profile) error {
-	return patiently(ctx, func() error {
-		_, err := s.Delete(ctx, DeleteRequest{Key: probeKey})
-		return err
-	})
 }

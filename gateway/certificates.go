@@ -14,6 +14,7 @@ import (
 	"sluice/backends"
 	"sluice/gateway/admin"
 	"sluice/gateway/config"
+	"sluice/gateway/doctor"
 	"sluice/gateway/s3api"
 	"sluice/tls"
 )
@@ -72,7 +73,13 @@ func (g *Gateway) listCertificates() admin.Certificates {
 	return admin.Certificates{Mode: g.certificates.Mode(), CA: g.certificates.LocalCA(), List: g.certificates.Certificates()}
 }
 
-// doctor looks at what can be wrong around the gateway.
-func (g *Gateway) doctor(ctx context.Context) []admin.Check {
-	return g.certificates.Doctor(ctx)
+// doctor looks at everything that the gateway stands on; one at a time, since it measures.
+func (g *Gateway) doctor(ctx context.Context, o doctor.Order, seen func(doctor.Check)) error {
+	select {
+	case g.examination <- struct{}{}:
+		defer func() { <-g.examination }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return doctor.Run(ctx, doctor.Options{Order: o, Config: g.config, Names: g.certificates.Doctor}, seen)
 }

@@ -55,6 +55,7 @@ type Gateway struct {
 
 	certificates *tls.Keeper
 	notifier     *notify.Notifier
+	examination  chan struct{} // by the doctor: a slot for the one that there may be
 }
 
 var serverHeader = []string{"Sluice"}

@@ -58,7 +58,8 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	g := &Gateway{
 		log: log, metrics: newMetrics(), throttle: slow, cache: objects, config: c, state: state, acls: acls, proxies: trusted,
 		requests: make(chan struct{}, c.Limits.Requests), forms: make(chan struct{}, formSlots), cors: newCORSAnswers(),
-		buckets: bucketSet{open: make(map[string]*openBucket)},
+		examination: make(chan struct{}, 1),
+		buckets:     bucketSet{open: make(map[string]*openBucket)},
 		journal: journal.New(records, journal.Options{
 			Limit: m.MaxPending, Quarantine: time.Duration(m.Quarantine),
 			Changed: func(k journal.Key) { objects.Remove(cache.Key(k)) },
@@ -158,13 +159,9 @@ func (g *Gateway) openBuckets(ctx context.Context) error {
 }
 
 func (g *Gateway) openStore(ctx context.Context, name string, s config.Store, r *reach) (*s3.Store, error) {
-	return s3.New(ctx, s3.Config{
-		Name: name, Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket,
-		AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey, SessionToken: s.SessionToken,
-		SharedCredentialsFile: s.CredentialsFile, Profile: s.Profile,
-		VirtualHost: s.Addressing == "virtual", CAFile: s.CAFile, MaxConns: s.MaxConnections,
-		Stall: time.Duration(g.config.Migration.Mirror.StoreTimeout), Observe: g.observer(name, r),
-	})
+	c := s.S3(name)
+	c.Stall, c.Observe = time.Duration(g.config.Migration.Mirror.StoreTimeout), g.observer(name, r)
+	return s3.New(ctx, c)
 }
 
 // observer tells of a store's answers: metrics, who knows whether it answers, and the

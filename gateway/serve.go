@@ -65,16 +65,15 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	err = errors.Join(err, g.drain(ctx, server, fronts))
-	err = errors.Join(err, operators.Close())
+	err = errors.Join(err, g.drain(ctx, server, operators, fronts))
 	serving.Wait()
 	stop()
 	return errors.Join(err, <-ended)
 }
 
 // drain takes no further requests, lets those in flight finish, and breaks off what does
-// not in time.
-func (g *Gateway) drain(ctx context.Context, server *http.Server, fronts []*express.Listener) error {
+// not in time. Operators are served until then.
+func (g *Gateway) drain(ctx context.Context, server, operators *http.Server, fronts []*express.Listener) error {
 	g.draining.Store(true)
 	limit := time.Duration(g.config.Limits.Drain)
 	g.log.Info("ending: requests in flight may finish; a second signal breaks them off", "requests", len(g.requests), "within", limit)
@@ -86,6 +85,11 @@ func (g *Gateway) drain(ctx context.Context, server *http.Server, fronts []*expr
 	}
 	for _, front := range fronts {
 		err = errors.Join(err, front.Drain(ctx))
+	}
+	err = errors.Join(err, operators.Close())
+	select {
+	case g.examination <- struct{}{}: // the one under way has removed its canaries, and no other begins
+	case <-ctx.Done():
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("requests that did not end within limits.drain, %v, were broken off", limit)

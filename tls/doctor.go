@@ -40,17 +40,32 @@ func (k *Keeper) Doctor(ctx context.Context) []Check {
 	return append([]Check{}, slices.Concat(found...)...)
 }
 
-func (k *Keeper) examine(ctx context.Context, c Certificate) (list []Check) {
-	add := func(check string, err error, good string) {
-		found := Check{Subject: c.Name, Check: check, OK: err == nil, Message: good}
-		if err != nil {
-			found.Message = err.Error()
-		}
-		list = append(list, found)
+func newCheck(subject, check string, err error, good string) Check {
+	c := Check{Subject: subject, Check: check, OK: err == nil, Message: good}
+	if err != nil {
+		c.Message = err.Error()
 	}
+	return c
+}
+
+// Named tells whether a host is to be found in the DNS: it is neither an address nor this
+// machine.
+func Named(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err != nil && host != "localhost"
+}
+
+// LookUp looks at a name in the DNS alone, which can be done where no gateway runs.
+func LookUp(ctx context.Context, r Resolver, name string) Check {
+	addresses, err := resolve(ctx, r, name)
+	return newCheck(name, "dns", err, "it points to "+join(addresses))
+}
+
+func (k *Keeper) examine(ctx context.Context, c Certificate) (list []Check) {
+	add := func(check string, err error, good string) { list = append(list, newCheck(c.Name, check, err, good)) }
 	host := strings.Replace(c.Name, "*.", "sluice-doctor.", 1)
-	if _, err := netip.ParseAddr(host); err != nil && host != "localhost" {
-		addresses, err := k.resolve(ctx, host)
+	if Named(host) {
+		addresses, err := resolve(ctx, k.o.Resolver, host)
 		add("dns", err, "it points to "+join(addresses))
 		if err == nil && k.o.Mode == Auto && host == c.Name && k.o.HTTP != "" && len(k.o.DNS) == 0 {
 			add("port 80", each(addresses, func(a netip.Addr) error { return k.probeHTTP(ctx, host, a) }),
@@ -83,14 +98,14 @@ func (c Certificate) words() string {
 	return fmt.Sprintf("by %s, good for %d days", c.Issuer, c.DaysLeft)
 }
 
-func (k *Keeper) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+func resolve(ctx context.Context, r Resolver, host string) ([]netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
-	addresses, err := k.o.Resolver.LookupNetIP(ctx, "ip", host)
+	addresses, err := r.LookupNetIP(ctx, "ip", host)
 	var missing *net.DNSError
 	switch {
 	case errors.As(err, &missing) && missing.IsNotFound, err == nil && len(addresses) == 0:
-		return nil, fmt.Errorf("%s has no address: give it A or AAAA records that point here", host)
+		return nil, fmt.Errorf("%s has no address", host)
 	case err != nil:
 		return nil, fmt.Errorf("the DNS could not be asked: %w", err)
 	}

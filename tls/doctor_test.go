@@ -58,7 +58,7 @@ func TestDoctor(t *testing.T) {
 		{"ours", o.HTTP, o.HTTPS, "good.test", "port 80", true, "challenge reaches this gateway"},
 		{"ours", o.HTTP, o.HTTPS, "good.test", "port 443", false, "no certificate for this name"},
 		{"ours", o.HTTP, o.HTTPS, "good.test", "certificate", false, "the CA can not be reached"},
-		{"ours", o.HTTP, o.HTTPS, "nowhere.test", "dns", false, "give it A or AAAA records that point here"},
+		{"ours", o.HTTP, o.HTTPS, "nowhere.test", "dns", false, "nowhere.test has no address"},
 		{"ours", o.HTTP, o.HTTPS, "sick.test", "dns", false, "the DNS could not be asked"},
 		{"a redirect", redirecting.URL, foreign.URL, "good.test", "port 80", false, "is redirected to https://elsewhere.test/"},
 		{"another", foreign.URL, foreign.URL, "good.test", "port 443", false, "another certificate than this gateway's"},

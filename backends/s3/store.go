@@ -12,7 +12,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -79,7 +78,7 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		virtualHost: c.VirtualHost, transport: c.Transport, onlyV1: new(atomic.Bool), observe: c.Observe,
 	}
 	if s.transport == nil {
-		if s.transport, err = newTransport(c); err != nil {
+		if s.transport, err = NewTransport(c); err != nil {
 			return nil, fmt.Errorf("store %s: %w", c.Name, err)
 		}
 	}
@@ -104,10 +103,10 @@ func newCredentials(c Config, transport http.RoundTripper) *credentials.Credenti
 	})
 }
 
-// newTransport is a pool of connections sized to the work. HTTP/1.1 only: over
+// NewTransport is a pool of connections sized to the work. HTTP/1.1 only: over
 // HTTP/2 all requests would share one connection and its flow control, and a
 // request could not be abandoned by closing its connection.
-func newTransport(c Config) (*http.Transport, error) {
+func NewTransport(c Config) (*http.Transport, error) {
 	conns := c.MaxConns
 	if conns == 0 {
 		conns = 128
@@ -193,7 +192,7 @@ func (s *Store) ListsToAnyone(ctx context.Context) (bool, error) {
 	stranger := *s
 	stranger.keys = credentials.NewStaticV4("", "", "")
 	_, err := stranger.List(ctx, backends.ListRequest{MaxKeys: 1})
-	if errors.Is(err, backends.ErrDenied) {
+	if backends.Unsupported(err) { // what is not signed is no request at all for some
 		return false, nil
 	}
 	return err == nil, err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -10,10 +9,7 @@ import (
 	"sluice/tls"
 )
 
-const (
-	certificates = "GET /v1/certificates"
-	doctor       = "POST /v1/doctor"
-)
+const certificates = "GET /v1/certificates"
 
 func TestCerts(t *testing.T) {
 	for _, c := range []struct {
@@ -43,27 +39,6 @@ the local CA's certificate, for clients to trust: /state/ca.pem
 	}
 	f := newFake(t, map[string][]any{certificates: {admin.Certificates{Mode: "off", List: []tls.Certificate{}}}})
 	f.run(t, 0, "certs", "-o", "json").expect(t, 0, "{\n  \"mode\": \"off\",\n  \"certificates\": []\n}\n", "")
-}
-
-func TestDoctor(t *testing.T) {
-	checks := []admin.Check{
-		{Subject: "s3.test", Check: "dns", OK: true, Message: "it points to 192.0.2.1"},
-		{Subject: "s3.test", Check: "port 80", Message: "at 192.0.2.1 nobody answers"},
-	}
-	f := newFake(t, map[string][]any{doctor: {checks, checks[:1], []admin.Check{}, checks}})
-	f.run(t, 0, "doctor").expect(t, exitError, `
-OF       CHECK    RESULT  SEEN
-s3.test  dns      ok      it points to 192.0.2.1
-s3.test  port 80  WRONG   at 192.0.2.1 nobody answers
-`, "sluice: 1 of 2 checks failed\n")
-	f.run(t, 0, "doctor").expect(t, 0, `
-OF       CHECK  RESULT  SEEN
-s3.test  dns    ok      it points to 192.0.2.1
-`, "")
-	f.run(t, 0, "doctor").expect(t, 0, "there is nothing to look at\n", "")
-	if o := f.run(t, 0, "doctor", "-o", "json"); o.code != exitError || !strings.Contains(o.stdout, `"check": "port 80"`) {
-		t.Errorf("%+v", o)
-	}
 }
 
 // TestStatusOfCertificates: the gateway's own conditions are told when they do not hold.

@@ -12,6 +12,7 @@ import (
 
 	"sluice/backends"
 	"sluice/gateway/cache"
+	"sluice/gateway/doctor"
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
@@ -29,8 +30,8 @@ type Control struct {
 	Ready    func() error // why requests are not taken now
 
 	Certificates func() Certificates
-	Conditions   func() []migrate.Condition        // of the gateway itself
-	Doctor       func(ctx context.Context) []Check // looks at everything that can be wrong around it
+	Conditions   func() []migrate.Condition // of the gateway itself
+	Doctor       func(ctx context.Context, o doctor.Order, seen func(doctor.Check)) error
 	TestNotify   func(ctx context.Context) []notify.Result
 }
 
@@ -49,7 +50,7 @@ type Control struct {
 //	GET    /livez, /readyz                       200, or 503 with the reason
 //	GET    /v1/certificates                      Certificates
 //	GET    /v1/conditions                        the gateway's own []migrate.Condition
-//	POST   /v1/doctor                            a list of Check
+//	POST   /v1/doctor                            a doctor.Order; a line with a doctor.Check for each, as it ends
 //	POST   /v1/notify/test                       a list of notify.Result
 //
 // Failures are an Error.
@@ -90,9 +91,7 @@ func (c Control) Handler() http.Handler {
 	handle("GET /v1/conditions", func(w http.ResponseWriter, _ *http.Request) error {
 		return answer(w, http.StatusOK, c.Conditions())
 	})
-	handle("POST /v1/doctor", func(w http.ResponseWriter, r *http.Request) error {
-		return answer(w, http.StatusOK, c.Doctor(r.Context()))
-	})
+	handle("POST /v1/doctor", c.doctor)
 	handle("POST /v1/notify/test", func(w http.ResponseWriter, r *http.Request) error {
 		return answer(w, http.StatusOK, c.TestNotify(r.Context()))
 	})
@@ -165,6 +164,24 @@ func (c Control) purge(w http.ResponseWriter, r *http.Request) error {
 		report.Purged += c.Cache.PurgePrefix(bucket, *o.Prefix)
 	}
 	return answer(w, http.StatusOK, report)
+}
+
+// doctor answers check after check. One that was interrupted is not to be taken for whole.
+func (c Control) doctor(w http.ResponseWriter, r *http.Request) error {
+	var o doctor.Order
+	if err := decode(r, &o); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	lines := json.NewEncoder(w)
+	err := c.Doctor(r.Context(), o, func(found doctor.Check) {
+		_ = lines.Encode(found) // the client is gone, or not
+		_ = http.NewResponseController(w).Flush()
+	})
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	return nil
 }
 
 func (c Control) setThrottle(w http.ResponseWriter, r *http.Request) error {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 
 	"sluice/gateway/cache"
+	"sluice/gateway/doctor"
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/notify"
@@ -166,11 +167,25 @@ func (c *Client) Conditions(ctx context.Context) ([]migrate.Condition, error) {
 	return list, err
 }
 
-// Doctor has the gateway look at everything that can be wrong around it.
-func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
-	var list []Check
-	err := c.do(ctx, http.MethodPost, "/v1/doctor", nil, &list)
-	return list, err
+// Doctor has the gateway look at everything that it stands on. Checks are handed to seen as
+// they end.
+func (c *Client) Doctor(ctx context.Context, o doctor.Order, seen func(doctor.Check)) error {
+	resp, err := c.send(ctx, http.MethodPost, "/v1/doctor", o)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	for lines := json.NewDecoder(resp.Body); ; {
+		var found doctor.Check
+		err := lines.Decode(&found)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("the gateway broke off: %w", err)
+		}
+		seen(found)
+	}
 }
 
 // TestNotify sends a test message to every service, and tells what became of each.
@@ -179,9 +194,6 @@ func (c *Client) TestNotify(ctx context.Context) ([]notify.Result, error) {
 	err := c.do(ctx, http.MethodPost, "/v1/notify/test", nil, &list)
 	return list, err
 }
-
-// Check is one thing that was looked at.
-type Check = tls.Check
 
 func (c *Client) do(ctx context.Context, method, path string, body, answer any) error {
 	resp, err := c.send(ctx, method, path, body)

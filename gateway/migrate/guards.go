@@ -1,12 +1,9 @@
 package migrate
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"time"
 
@@ -221,31 +218,14 @@ func (o *Operator) writable(ctx context.Context, name string, s *mirror.Store) G
 }
 
 func canary(ctx context.Context, s *mirror.Store) error {
-	content := []byte("sluice looks whether this store can be written to\n")
-	h := http.Header{"Content-Type": {"text/plain"}}
-	_, err := s.Put(ctx, backends.PutRequest{Key: canaryKey, Body: bytes.NewReader(content), Size: int64(len(content)), Header: h})
-	if err != nil {
-		return err
-	}
-	for part, want := range map[string][]byte{"": content, "bytes=7-11": content[7:12]} {
-		got, err := s.Get(ctx, backends.GetRequest{Key: canaryKey, Range: part})
-		if err != nil {
+	c := backends.Canary{Store: s, Key: canaryKey}
+	defer c.Remove(ctx) // why it could not be removed, Delete has said
+	for _, try := range []func(context.Context) error{c.Put, c.Get, c.GetRange, c.SetACL, c.Delete} {
+		if err := try(ctx); err != nil {
 			return err
 		}
-		read, err := io.ReadAll(got.Body)
-		got.Body.Close()
-		if err != nil {
-			return err
-		}
-		if !bytes.Equal(read, want) {
-			return fmt.Errorf("store %s answers %q (range %q) of an object that holds %q", s.Name(), read, part, want)
-		}
 	}
-	if err := backends.SetCannedACL(ctx, s, canaryKey, "private"); err != nil {
-		return err
-	}
-	_, err = s.Delete(ctx, backends.DeleteRequest{Key: canaryKey})
-	return err
+	return nil
 }
 
 // override marks what an operator passes over. The names must be guards that can be.

@@ -196,7 +196,11 @@ func (p *inProcess) expired(t *testing.T, data []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	query.Set("X-Amz-Date", time.Now().UTC().Add(-time.Hour).Format("20060102T150405Z"))
+	signed := time.Now().UTC().Add(-time.Hour)
+	query.Set("X-Amz-Date", signed.Format("20060102T150405Z"))
+	scope := strings.Split(query.Get("X-Amz-Credential"), "/")
+	scope[1] = signed.Format("20060102") // another day, in the first hour of one
+	query.Set("X-Amz-Credential", strings.Join(scope, "/"))
 	req.URL.RawQuery = query.Encode()
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
