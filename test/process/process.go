@@ -118,7 +118,7 @@ func StartWildcardBefore(t testing.TB, old, new Upstream, extra string) *Gateway
 
 func prepare(t testing.TB, old, new Upstream, bucket, accessKey, secretKey, extra string) *Gateway {
 	t.Helper()
-	g := &Gateway{binary: build(t), address: freeAddress(t)}
+	g := &Gateway{binary: Program(t), address: freeAddress(t)}
 	g.Endpoint = "http://" + g.address
 	dir := t.TempDir()
 	g.config = filepath.Join(dir, "sluice.yaml")
@@ -303,10 +303,10 @@ var built struct {
 	err  error
 }
 
-// build compiles the program once a test binary, as it is shipped: without the
+// Program compiles the program once a test binary, as it is shipped: without the
 // race detector, and with the modules of its own go.mod, whatever module the
 // test is part of.
-func build(t testing.TB) string {
+func Program(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
 		dir, err := os.MkdirTemp("", "sluice-test-")
