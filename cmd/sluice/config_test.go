@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +29,9 @@ credentials: [ { access_key_id: c, secret_access_key: hush } ]
 	write(strings.Replace(good, "old: a", "old: b", 1))
 	o := execute(t, 0, "config", "validate", "-c", file)
 	if o.code != exitConfigInvalid || o.stdout != "" || !strings.Contains(o.stderr, `buckets.media.old: there is no store "b" under stores`) {
+		t.Errorf("%+v", o)
+	}
+	if o := execute(t, 0, "config", "schema"); o.code != 0 || !json.Valid([]byte(o.stdout)) || !strings.Contains(o.stdout, "draft/2020-12/schema") {
 		t.Errorf("%+v", o)
 	}
 }

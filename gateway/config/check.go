@@ -17,11 +17,7 @@ func (c *Config) check() error {
 	bad := func(path, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...)))
 	}
-	oneOf := func(path, value string, allowed ...string) {
-		if !slices.Contains(allowed, value) {
-			bad(path, "%q is not one of %s", value, strings.Join(allowed, ", "))
-		}
-	}
+	checkWords(reflect.ValueOf(*c), "", bad)
 	if c.StateDir == "" {
 		bad("state_dir", "is required: it holds the journal of writes not yet on both stores")
 	}
@@ -54,7 +50,6 @@ func (c *Config) check() error {
 		if b.Old == b.New {
 			bad(path, "old and new are the same store")
 		}
-		oneOf(path+".anonymous", b.Anonymous, "", AnonymousRead)
 		for _, store := range []string{b.Old, b.New} {
 			if bucket := c.Stores[store].Bucket; name == Wildcard && bucket != "" {
 				bad(path, "stores.%s.bucket is %q, but \"*\" stands for many buckets: leave it out", store, bucket)
@@ -77,10 +72,6 @@ func (c *Config) check() error {
 		bad("trusted_proxies", "%v", err)
 	}
 	m := c.Migration.Mirror
-	oneOf("migration.mirror.on_secondary_error", m.OnSecondaryError, "queue", "fail")
-	oneOf("migration.mirror.reads", m.Reads, "new", "primary")
-	oneOf("log.format", c.Log.Format, "text", "json")
-	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	if m.MaxPending < 1000 {
 		bad("migration.mirror.max_pending", "%d is less than 1000, which one DeleteObjects may need", m.MaxPending)
 	}
@@ -108,24 +99,13 @@ func (c *Config) checkStore(path string, s Store, bad func(path, format string, 
 	if (s.AccessKeyID == "") != (s.SecretAccessKey == "") {
 		bad(path, "access_key_id and secret_access_key go together")
 	}
-	if !slices.Contains([]string{"", "store", "sluice"}, s.ACLs) {
-		bad(path+".acls", "%q is not one of store, sluice", s.ACLs)
-	}
-	if !slices.Contains([]string{"", "path", "virtual"}, s.Addressing) {
-		bad(path+".addressing", "%q is not one of path, virtual", s.Addressing)
-	}
 }
 
 func (c *Config) checkHost(path string, h Host, bad func(path, format string, args ...any)) {
-	switch h.Serve {
-	case ServeS3:
+	if h.Serve != ServePublic {
 		if len(h.Paths) > 0 || h.Bucket != "" || h.CacheControl != "" || len(h.Headers) > 0 || h.Purge.Secret != "" {
 			bad(path, "paths, bucket, cache_control, headers and purge are a public host's: serve: public")
 		}
-		return
-	case ServePublic:
-	default:
-		bad(path+".serve", "%q is not one of s3, public", h.Serve)
 		return
 	}
 	if (len(h.Paths) == 0) == (h.Bucket == "") {
@@ -182,8 +162,28 @@ func (b Backfill) check(path string, bad func(path, format string, args ...any))
 		} else {
 			rules[r.Prefix] = i
 		}
-		if !slices.Contains([]Mode{Copy, Lazy, Skip}, r.Mode) {
-			bad(place+".mode", "%q is not one of copy, lazy, skip", r.Mode)
+	}
+}
+
+// checkWords looks at every setting that is one of a few words, which its tag has; an empty
+// word among them is for a setting that is left out.
+func checkWords(v reflect.Value, path string, bad func(path, format string, args ...any)) {
+	switch v.Kind() {
+	case reflect.Map:
+		for _, k := range v.MapKeys() {
+			checkWords(v.MapIndex(k), path+"."+k.String(), bad)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			checkWords(v.Index(i), fmt.Sprintf("%s[%d]", path, i), bad)
+		}
+	case reflect.Struct:
+		for field, value := range v.Fields() {
+			at := strings.TrimPrefix(path+"."+field.Tag.Get("yaml"), ".")
+			if words, ok := field.Tag.Lookup("enum"); ok && !slices.Contains(strings.Split(words, ","), value.String()) {
+				bad(at, "%q is not one of %s", value, strings.ReplaceAll(strings.TrimSuffix(words, ","), ",", ", "))
+			}
+			checkWords(value, at, bad)
 		}
 	}
 }

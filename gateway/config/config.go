@@ -17,72 +17,108 @@ import (
 	"sluice/tls"
 )
 
-// Config is the file. Every field's yaml name is its path in the file.
+// Config is the file.
+//
+// The comments of its fields, with their tags, are the reference: docs/config.md and
+// schema.json are made of them. default:"…" is for what the code takes for nothing,
+// where Default can not say it; an enum with an empty word may be left out.
+//
+//go:generate go run ./reference
 type Config struct {
-	// StateDir holds what must survive: the journal and the migration's state.
-	StateDir string            `yaml:"state_dir"`
-	Listen   Listen            `yaml:"listen"`
-	TLS      TLS               `yaml:"tls"`
-	Stores   map[string]Store  `yaml:"stores"`
-	Buckets  map[string]Bucket `yaml:"buckets"`
-	Hosts    map[string]Host   `yaml:"hosts"`
-	// TrustedProxies are the addresses whose X-Forwarded-For, -Proto and -Host are
-	// believed: "10.0.0.0/8", "127.0.0.1".
-	TrustedProxies []string     `yaml:"trusted_proxies"`
-	Credentials    []Credential `yaml:"credentials"`
-	Version2       bool         `yaml:"version2_signatures"` // takes requests signed by version 2 too
-	Cache          Cache        `yaml:"cache"`
-	Migration      Migration    `yaml:"migration"`
-	Limits         Limits       `yaml:"limits"`
-	Notify         Notify       `yaml:"notify"`
-	Log            Log          `yaml:"log"`
+	// The directory for what must survive: the journal of writes that are not on both
+	// stores yet, and where each migration stands. On a disk; one gateway at a time.
+	StateDir string `yaml:"state_dir"`
+	// The addresses; an empty one is not opened.
+	Listen Listen `yaml:"listen"`
+	// Where certificates come from.
+	TLS TLS `yaml:"tls"`
+	// The object stores, each under a name of your choice, which status, metrics and
+	// messages show.
+	Stores map[string]Store `yaml:"stores" required:"true"`
+	// The buckets as applications name them. `"*"` stands for every bucket that has no
+	// mapping of its own, under the same name on both stores; clients may create and
+	// delete those.
+	Buckets map[string]Bucket `yaml:"buckets" required:"true"`
+	// What host names serve. A name that is not here serves S3, with the bucket in the
+	// path; a name that serves `s3` takes the bucket before the name, too.
+	Hosts map[string]Host `yaml:"hosts"`
+	// Addresses, or ranges of them, whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
+	TrustedProxies []string `yaml:"trusted_proxies" example:"[10.0.0.0/8, 127.0.0.1]"`
+	// The key pairs that applications sign with. To change one with no downtime add the
+	// new pair below it first.
+	Credentials []Credential `yaml:"credentials" required:"true"`
+	// Whether requests signed by version 2 are taken, too.
+	Version2 bool `yaml:"version2_signatures"`
+	// What is kept of objects, and for how long it is believed.
+	Cache Cache `yaml:"cache"`
+	// Mirroring and backfill. Where a migration stands is not in the file: commands alone
+	// change that.
+	Migration Migration `yaml:"migration"`
+	// What clients may use; beyond that they are answered `SlowDown`.
+	Limits Limits `yaml:"limits"`
+	// Who is told of trouble. Without URLs nobody is.
+	Notify Notify `yaml:"notify"`
+	// The log, which goes to stderr.
+	Log Log `yaml:"log"`
 }
 
 // Listen names the addresses; an empty one is not opened.
 type Listen struct {
-	HTTP  string `yaml:"http"`
-	HTTPS string `yaml:"https"`
-	// Admin is for operators beside the socket in the state directory: 127.0.0.1:9180.
-	// Health and metrics are for everyone there, all else for who has the token in
-	// admin.token in the state directory.
-	Admin string `yaml:"admin"`
+	// The address for HTTP.
+	HTTP string `yaml:"http" example:"127.0.0.1:9000"`
+	// The address for HTTPS; `tls` says where certificates come from.
+	HTTPS string `yaml:"https" example:":443"`
+	// The address for operators, beside the socket in `state_dir`: health and metrics for
+	// everyone, all else for who has the token in `admin.token` in `state_dir`.
+	Admin string `yaml:"admin" example:"127.0.0.1:9180"`
 }
 
-// Store is one object store.
+// Store is one object store: an S3 endpoint with a bucket.
 type Store struct {
-	Endpoint        string `yaml:"endpoint"` // https://host[:port]
-	Region          string `yaml:"region"`
-	Bucket          string `yaml:"bucket"` // "": the name that clients use
-	AccessKeyID     string `yaml:"access_key_id"`
-	SecretAccessKey string `yaml:"secret_access_key"`
-	SecretFile      string `yaml:"secret_access_key_file"`
-	SessionToken    string `yaml:"session_token"`
-	// CredentialsFile and Profile name a shared credentials file. With no keys
-	// at all they are looked for in the environment, then in the shared file,
-	// then at the instance's metadata service.
-	CredentialsFile string `yaml:"credentials_file"`
-	Profile         string `yaml:"profile"`
-	Addressing      string `yaml:"addressing"` // "path" (default) or "virtual"
-	CAFile          string `yaml:"ca_file"`    // further trusted roots, PEM
-	MaxConnections  int    `yaml:"max_connections"`
-	// ACLs: "store" (default): where the store is seen to have ACLs it keeps them;
-	// "sluice": it is not asked, and Sluice keeps them. For buckets whose objects are
-	// open to everyone by a policy alone.
-	ACLs string `yaml:"acls"`
-	// ReadOnly: an old store that is written to no more once new is the primary.
-	// There is then no way back to it.
+	// Its URL, without the bucket.
+	Endpoint string `yaml:"endpoint" required:"true" example:"https://s3.example.com"`
+	// What requests are signed for. If empty Amazon is asked, and others get us-east-1.
+	Region string `yaml:"region" example:"eu-central-1"`
+	// The bucket's name on this store; empty: the name that clients use.
+	Bucket string `yaml:"bucket"`
+	// The key pair. With no keys at all they are looked for in the environment
+	// (`AWS_ACCESS_KEY_ID`), then in `credentials_file`, then at the instance's metadata
+	// service.
+	AccessKeyID string `yaml:"access_key_id"`
+	// The other half of the pair.
+	SecretAccessKey string `yaml:"secret_access_key" example:"${OLD_SECRET}"`
+	// A file that holds it instead.
+	SecretFile string `yaml:"secret_access_key_file" example:"/run/secrets/old"`
+	// The token that belongs to a temporary pair.
+	SessionToken string `yaml:"session_token"`
+	// A shared credentials file, as Amazon's tools have it.
+	CredentialsFile string `yaml:"credentials_file" default:"~/.aws/credentials"`
+	// The profile in it.
+	Profile string `yaml:"profile" default:"default"`
+	// Where the bucket is named: in the path, or before the host (`virtual`).
+	Addressing string `yaml:"addressing" enum:"path,virtual," default:"path"`
+	// A PEM file with further roots to trust this store by.
+	CAFile string `yaml:"ca_file"`
+	// How many idle connections to it are kept.
+	MaxConnections int `yaml:"max_connections" default:"128"`
+	// Who keeps the objects' ACLs. `store`: the store does where it is seen to have them.
+	// `sluice`: it is not asked, and Sluice keeps them; for buckets whose objects are open
+	// to everyone by a policy alone.
+	ACLs string `yaml:"acls" enum:"store,sluice," default:"store"`
+	// Of an old store: it is written to no more once `new` is the primary. There is then no
+	// way back to it.
 	ReadOnly bool `yaml:"read_only"`
 }
 
-// Bucket maps a bucket as clients name it to its stores. The name "*" stands for
-// every bucket that has no mapping of its own, under the same name on both stores;
-// clients may create and delete those.
+// Bucket maps a bucket as clients name it to its stores.
 type Bucket struct {
-	Old string `yaml:"old"`
-	New string `yaml:"new"` // "" for a bucket with one store
-	// Anonymous is what a client without a signature may do: nothing (""), or
-	// "read" every object. It may never list.
-	Anonymous string `yaml:"anonymous"`
+	// The store that is right until the switch.
+	Old string `yaml:"old" required:"true"`
+	// The store to move to; empty for a bucket with one store.
+	New string `yaml:"new"`
+	// What a client without a signature may do: nothing, or `read` every object. It may
+	// never list.
+	Anonymous string `yaml:"anonymous" enum:"read,"`
 }
 
 // Wildcard is the name of a mapping that stands for every bucket without one.
@@ -91,28 +127,31 @@ const Wildcard = "*"
 // AnonymousRead opens a bucket's objects to everyone.
 const AnonymousRead = "read"
 
-// Host says what a host name serves. Without any host every name serves S3.
+// Host says what a host name serves.
 type Host struct {
-	Serve string `yaml:"serve"` // "s3" or "public"
-
-	// Of a public host, which shows objects to everyone:
-
-	// Bucket is the one whose keys the paths are; or Paths maps their beginnings to the
-	// buckets whose keys follow.
-	Bucket string            `yaml:"bucket"`
-	Paths  map[string]string `yaml:"paths"`
-	// CacheControl is sent with objects that have none of their own; default a year.
-	CacheControl string `yaml:"cache_control"`
-	// Headers are sent with every object, in place of Sluice's; "" leaves one out.
-	Headers map[string]string `yaml:"headers"`
-	Purge   Purge             `yaml:"purge"`
+	// `s3`: an endpoint for applications, with BUCKET.NAME beside NAME/BUCKET. `public`:
+	// objects for everyone to read, and never a listing; all that follows is for this.
+	Serve string `yaml:"serve" enum:"s3,public" required:"true"`
+	// The bucket whose keys the paths are.
+	Bucket string `yaml:"bucket"`
+	// Or the beginnings of paths, and the buckets whose keys follow them.
+	Paths map[string]string `yaml:"paths" example:"{ /system/: mastodata }"`
+	// Sent with objects that have no `Cache-Control` of their own.
+	CacheControl string `yaml:"cache_control" default:"public, max-age=31536000"`
+	// Sent with every object, in place of Sluice's; an empty one is left out.
+	Headers map[string]string `yaml:"headers" example:"{ X-Robots-Tag: noindex, Access-Control-Allow-Origin: '' }"`
+	// Lets who knows a secret drop what is cached of a path: with GET or PURGE, and the
+	// secret in a header. Mastodon does so with `CACHE_BUSTER_ENABLED`.
+	Purge Purge `yaml:"purge"`
 }
 
-// Purge lets who knows a secret drop what is cached of a path: with GET or PURGE, and the
-// secret in a header. Mastodon does so with CACHE_BUSTER_ENABLED.
+// Purge says who may drop what is cached of a path.
 type Purge struct {
-	Header     string `yaml:"header"` // default Secret-Header
-	Secret     string `yaml:"secret"` // "": nobody may
+	// The header that has the secret.
+	Header string `yaml:"header" default:"Secret-Header"`
+	// The secret; empty: nobody may.
+	Secret string `yaml:"secret" example:"${PURGE_SECRET}"`
+	// A file that holds it instead.
 	SecretFile string `yaml:"secret_file"`
 }
 
@@ -127,76 +166,108 @@ const (
 
 // Credential is a key pair that clients sign with.
 type Credential struct {
-	AccessKeyID     string `yaml:"access_key_id"`
-	SecretAccessKey string `yaml:"secret_access_key"`
-	SecretFile      string `yaml:"secret_access_key_file"`
-	// SessionToken and Expires make a temporary pair: requests must carry the
-	// token, and are refused from that moment on.
-	SessionToken string    `yaml:"session_token"`
-	Expires      time.Time `yaml:"expires"`
-	Buckets      []string  `yaml:"buckets"` // empty: all
-	// Prefixes limit the keys that the pair may use; empty: all keys.
-	Prefixes []string `yaml:"prefixes"`
-	ReadOnly bool     `yaml:"read_only"`
+	// The pair's name.
+	AccessKeyID string `yaml:"access_key_id" required:"true"`
+	// The pair's secret; this or its file is required.
+	SecretAccessKey string `yaml:"secret_access_key" example:"${APP_SECRET}"`
+	// A file that holds it instead.
+	SecretFile string `yaml:"secret_access_key_file"`
+	// Makes it a temporary pair: requests must carry this token.
+	SessionToken string `yaml:"session_token"`
+	// The moment from which on the pair is refused.
+	Expires time.Time `yaml:"expires" example:"2030-01-31T12:00:00Z"`
+	// The buckets it may use; none named: all.
+	Buckets []string `yaml:"buckets" example:"[mastodata]"`
+	// What the keys that it may use begin with; none named: all keys.
+	Prefixes []string `yaml:"prefixes" example:"[cache/]"`
+	// Whether it may only read.
+	ReadOnly bool `yaml:"read_only"`
 }
 
 // Cache bounds what is kept of objects, and for how long it is believed.
 type Cache struct {
-	Memory Size `yaml:"memory"` // 0: no cache at all
-	Disk   Size `yaml:"disk"`   // 0: memory alone
-	// Directory is where Disk is; default "cache" in the state directory.
-	Directory string `yaml:"directory"`
-	// Spool bounds, on disk, the answers that several read at once and memory has no
-	// room for. They have no names, and are gone with their last reader.
+	// Memory for objects; 0: no cache at all.
+	Memory Size `yaml:"memory"`
+	// Disk for objects, which survives restarts; 0: memory alone.
+	Disk Size `yaml:"disk" example:"50GiB"`
+	// Where that is; `cache` in `state_dir` if empty.
+	Directory string `yaml:"directory" example:"/var/cache/sluice"`
+	// Disk for answers that several read at once and memory has no room for. They have
+	// no names, and are gone with their last reader.
 	Spool Size `yaml:"spool"`
-	// MaxObjectSize: of a larger object only what ranges ask for is kept.
+	// Of a larger object only what ranges ask for is kept.
 	MaxObjectSize Size `yaml:"max_object_size"`
-	// TTL is how long an object is served before the stores are asked again; Stale, how
-	// long after that while no store answers.
-	TTL   Duration `yaml:"ttl"`
+	// How long an object is served before the store is asked whether it changed. What
+	// goes through Sluice shows at once.
+	TTL Duration `yaml:"ttl"`
+	// How long after that it is served while no store answers.
 	Stale Duration `yaml:"stale"`
-	// NegativeTTL is how long public hosts believe that an object is not there.
+	// How long public hosts believe that an object is not there.
 	NegativeTTL Duration `yaml:"negative_ttl"`
 }
 
 // Migration holds the settings of mirroring and backfill.
 type Migration struct {
-	// Hold bounds how long writes are held while the phase changes.
-	Hold     Duration `yaml:"hold"`
-	Mirror   Mirror   `yaml:"mirror"`
+	// How long writes may be held while the phase changes; a change that would need
+	// longer does not happen.
+	Hold Duration `yaml:"hold"`
+	// The dual write, and the order of reads.
+	Mirror Mirror `yaml:"mirror"`
+	// Copying old to new.
 	Backfill Backfill `yaml:"backfill"`
 }
 
 // Mirror holds the settings of the dual write and the read order.
 type Mirror struct {
-	SyncTimeout      Duration `yaml:"sync_timeout"`
-	StoreTimeout     Duration `yaml:"store_timeout"`
-	Quarantine       Duration `yaml:"quarantine"`
-	OnSecondaryError string   `yaml:"on_secondary_error"` // "queue" or "fail"
-	Reads            string   `yaml:"reads"`              // "new" (new, then old) or "primary"
-	MaxPending       int      `yaml:"max_pending"`
+	// How long the secondary store may make a client wait after the primary answered.
+	// What it misses is on record, and repaired.
+	SyncTimeout Duration `yaml:"sync_timeout"`
+	// How long to wait for a store's answer, or for a store that takes no more of a body.
+	StoreTimeout Duration `yaml:"store_timeout"`
+	// How long a request whose answer was lost may still take effect on a store. It must
+	// be longer than a store, or a proxy before it, keeps a dead connection's request.
+	Quarantine Duration `yaml:"quarantine"`
+	// What a client is told when the secondary fails. `queue`: success, and the write is
+	// repaired later. `fail`: an error, and it is repaired all the same.
+	OnSecondaryError string `yaml:"on_secondary_error" enum:"queue,fail"`
+	// Which store is asked first for a key that both hold. `new`: new, then old. `primary`:
+	// the one that is right by definition.
+	Reads string `yaml:"reads" enum:"new,primary"`
+	// How many writes may wait for repair before clients are slowed down; at least 1000.
+	MaxPending int `yaml:"max_pending"`
 }
 
 // Backfill holds the settings of copying old to new.
 type Backfill struct {
-	Workers  int      `yaml:"workers"` // copies at once
+	// Copies at once, at most.
+	Workers int `yaml:"workers"`
+	// What copying is allowed; what is left out is not limited. `sluice throttle` changes
+	// it at run time. Clients are never throttled.
 	Throttle Throttle `yaml:"throttle"`
-	// Order says what comes first and what is left out. Keys without a rule are
-	// copied, after those that have one.
-	Order []Rule `yaml:"order"`
+	// What comes first and what is left out. Keys without a rule are copied, after those
+	// that have one.
+	Order []Rule `yaml:"order" example:"[ { prefix: media_attachments/ }, { prefix: cache/, mode: lazy } ]"`
 }
 
-// Throttle says what copying is allowed; what is left out is not limited. It can be
-// changed at run time.
+// Throttle says what copying is allowed.
 type Throttle struct {
-	Bandwidth   Size     `yaml:"bandwidth"`       // a second
-	Requests    float64  `yaml:"requests"`        // to the stores, a second
-	OldLatency  Duration `yaml:"old_latency_p95"` // of a store's answers, clients' too
-	NewLatency  Duration `yaml:"new_latency_p95"`
-	ErrorRate   float64  `yaml:"error_rate"`   // percent of the stores' answers
-	LoadAverage float64  `yaml:"load_average"` // of this machine, one minute
-	Windows     []string `yaml:"windows"`      // "22:00-06:00", local time
-	PauseFile   string   `yaml:"pause_file"`   // work rests while it exists
+	// Bytes a second.
+	Bandwidth Size `yaml:"bandwidth" example:"50MiB"`
+	// Requests to the stores, a second.
+	Requests float64 `yaml:"requests"`
+	// The 95th percentile of the old store's answers above which copying slows down;
+	// clients' requests count, too. At least 1ms.
+	OldLatency Duration `yaml:"old_latency_p95" example:"500ms"`
+	// The same of the new store.
+	NewLatency Duration `yaml:"new_latency_p95" example:"500ms"`
+	// Percent of the stores' answers that may be errors.
+	ErrorRate float64 `yaml:"error_rate" example:"1"`
+	// The load of this machine, over one minute.
+	LoadAverage float64 `yaml:"load_average" example:"4"`
+	// When to work, in local time; none named: always.
+	Windows []string `yaml:"windows" example:"['22:00-06:00']"`
+	// Work rests while this file exists.
+	PauseFile string `yaml:"pause_file" example:"/run/sluice.pause"`
 }
 
 // Limits are the settings as the throttle takes them.
@@ -212,8 +283,11 @@ func (b Backfill) Limits() throttle.Limits {
 
 // Rule says what becomes of the keys with a prefix.
 type Rule struct {
-	Prefix string `yaml:"prefix"` // "" is every key
-	Mode   Mode   `yaml:"mode"`   // copy by default
+	// What the keys begin with; empty: every key.
+	Prefix string `yaml:"prefix"`
+	// How they come to new. `copy`: the crawl copies them. `lazy`: a read copies what it asks
+	// for. `skip`: they are not copied at all.
+	Mode Mode `yaml:"mode" enum:"copy,lazy,skip," default:"copy"`
 }
 
 // Mode is how keys come to the new store.
@@ -228,16 +302,20 @@ const (
 
 // Limits bound what clients may use; beyond them they are answered SlowDown.
 type Limits struct {
-	Requests int `yaml:"requests"` // in flight at once
-	// ClientTimeout is how long a client may send or take nothing of a body.
+	// Requests in flight at once.
+	Requests int `yaml:"requests"`
+	// How long a client may send or take nothing of a body.
 	ClientTimeout Duration `yaml:"client_timeout"`
 }
 
 // Log says how to log.
 type Log struct {
-	Format string `yaml:"format"` // "text" or "json"
-	Level  string `yaml:"level"`  // "debug", "info", "warn" or "error"
-	Access bool   `yaml:"access"` // a line for every request, at level info
+	// How a line is written.
+	Format string `yaml:"format" enum:"text,json"`
+	// What is left out: everything below it.
+	Level string `yaml:"level" enum:"debug,info,warn,error"`
+	// Whether there is a line for every request, at level `info`.
+	Access bool `yaml:"access"`
 }
 
 // Default is the configuration that an empty file means.

@@ -11,23 +11,29 @@ import (
 
 // Notify says whom to tell of trouble. Without URLs nobody is told.
 type Notify struct {
-	// URLs name services as shoutrrr does: ntfy://ntfy.sh/TOPIC, telegram://TOKEN@telegram?chats=ID,
-	// generic+https://HOST/PATH and others; or signed+https://HOST/PATH.
-	URLs     []string `yaml:"urls"`
-	URLsFile string   `yaml:"urls_file"` // instead, one on a line; "#" begins a comment
-	// WebhookSecret signs what signed+https:// gets, in X-Sluice-Signature.
-	WebhookSecret     string    `yaml:"webhook_secret"`
-	WebhookSecretFile string    `yaml:"webhook_secret_file"`
-	Heartbeat         Heartbeat `yaml:"heartbeat"`
-	Repeat            Duration  `yaml:"repeat"` // how often to tell again of what lasts
+	// The services, as shoutrrr names them; or `signed+https://HOST/PATH`, which gets JSON.
+	URLs []string `yaml:"urls" example:"['ntfy://ntfy.sh/TOPIC', 'telegram://TOKEN@telegram?chats=ID', 'generic+https://HOST/PATH']"`
+	// A file that holds them instead, one on a line; `#` begins a comment.
+	URLsFile string `yaml:"urls_file"`
+	// Signs what `signed+https://` gets, in `X-Sluice-Signature`.
+	WebhookSecret string `yaml:"webhook_secret" example:"${HOOK_SECRET}"`
+	// A file that holds it instead.
+	WebhookSecretFile string `yaml:"webhook_secret_file"`
+	// Asked for regularly while the gateway serves; who watches it rings when that stops.
+	Heartbeat Heartbeat `yaml:"heartbeat"`
+	// How often to tell again of what lasts; at least 1m.
+	Repeat Duration `yaml:"repeat"`
 }
 
 // Heartbeat is asked for regularly while the gateway serves; who watches it rings when
 // that stops.
 type Heartbeat struct {
-	URL     string   `yaml:"url"`
-	URLFile string   `yaml:"url_file"`
-	Every   Duration `yaml:"every"`
+	// What is asked for; empty: nothing.
+	URL string `yaml:"url" example:"https://hc-ping.com/${HC_ID}"`
+	// A file that holds it instead.
+	URLFile string `yaml:"url_file"`
+	// How often; at least 1s.
+	Every Duration `yaml:"every"`
 }
 
 // path is where an URL stands in the configuration.

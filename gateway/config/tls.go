@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 
 	"sluice/tls"
@@ -12,42 +11,51 @@ import (
 
 // TLS says where certificates come from.
 type TLS struct {
-	Mode string `yaml:"mode"` // "auto", "files", "internal" or "off"
-
-	// Of mode files:
-
-	CertFile string `yaml:"cert_file"` // PEM, chain included
-	KeyFile  string `yaml:"key_file"`
-
-	// Of modes auto and internal:
-
-	Names []string `yaml:"names"` // beside those of hosts
-
-	// Of mode auto:
-
-	Email string `yaml:"email"` // the CA's way to reach the operator
-	ACME  ACME   `yaml:"acme"`
-	// DNS names the provider of the DNS challenge, which wildcards need, and has its
-	// settings, for which ${NAME} and SETTING_file stand in as for secrets.
-	DNS map[string]string `yaml:"dns"`
-
-	// Redirect sends browsers from http to https, and refuses signed requests by http;
-	// where https is listened on.
-	Redirect bool     `yaml:"redirect"`
-	HSTS     Duration `yaml:"hsts"` // how long browsers remember to come by https alone
+	// `auto`: from a CA, by themselves, for every name under `hosts` and in `names`, and for
+	// BUCKET.NAME where a client asks for it. `files`: from `cert_file` and `key_file`, read
+	// anew when they change. `internal`: from a CA made in `state_dir`, for trying things
+	// out. `off`: a proxy in front has them.
+	Mode string `yaml:"mode" enum:"auto,files,internal,off"`
+	// Of mode `files`: the certificate with its chain, PEM.
+	CertFile string `yaml:"cert_file"`
+	// Of mode `files`: its key, PEM.
+	KeyFile string `yaml:"key_file"`
+	// Of modes `auto` and `internal`: names beside those of `hosts`.
+	Names []string `yaml:"names" example:"[s3.example.social, '*.s3.example.social']"`
+	// Of mode `auto`: the CA's way to reach you.
+	Email string `yaml:"email" example:"admin@example.social"`
+	// Of mode `auto`: the CA; Let's Encrypt by default.
+	ACME ACME `yaml:"acme"`
+	// Of mode `auto`: the provider of the DNS challenge, which wildcards need, with its own
+	// settings; `SETTING_file` stands in for a setting, as for secrets. `cloudflare` and
+	// `hetzner`: `api_token`. `rfc2136`: `server`, `key_name`, `key_alg`, `key`. Beside them
+	// `resolvers`,
+	// a list with commas, are asked whether a challenge is to be seen.
+	DNS map[string]string `yaml:"dns" example:"{ provider: hetzner, api_token_file: /run/secrets/dns }"`
+	// Where https is listened on: browsers are sent there from http, and signed requests
+	// by http are refused.
+	Redirect bool `yaml:"redirect"`
+	// How long browsers remember to come by https alone; 0: they are not told to.
+	HSTS Duration `yaml:"hsts" example:"8760h"`
 }
 
 // ACME is the CA that certificates come from; Let's Encrypt by default.
 type ACME struct {
-	Directory string `yaml:"directory"` // its URL
-	CAFile    string `yaml:"ca_file"`   // further roots that the CA itself is trusted by, PEM
-	EAB       EAB    `yaml:"eab"`
+	// Its directory's URL.
+	Directory string `yaml:"directory" example:"https://ca.example.com/dir"`
+	// A PEM file with further roots that the CA itself is trusted by.
+	CAFile string `yaml:"ca_file"`
+	// Binds to an account at a CA that wants one.
+	EAB EAB `yaml:"eab"`
 }
 
 // EAB binds to an account at a CA that wants one.
 type EAB struct {
-	KeyID   string `yaml:"key_id"`
-	Key     string `yaml:"key"`
+	// The account's id.
+	KeyID string `yaml:"key_id"`
+	// The account's key.
+	Key string `yaml:"key" example:"${EAB_KEY}"`
+	// A file that holds it instead.
 	KeyFile string `yaml:"key_file"`
 }
 
@@ -89,9 +97,6 @@ var hostName = regexp.MustCompile(`^(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9])?\.)*[
 
 func (c *Config) checkTLS(bad func(path, format string, args ...any)) {
 	t := c.TLS
-	if !slices.Contains([]string{tls.Auto, tls.Files, tls.Internal, tls.Off}, t.Mode) {
-		bad("tls.mode", "%q is not one of auto, files, internal, off", t.Mode)
-	}
 	managed := t.Mode == tls.Auto || t.Mode == tls.Internal
 	switch {
 	case c.Listen.HTTPS != "" && t.Mode == tls.Off:

@@ -118,10 +118,7 @@ func StartWildcardBefore(t testing.TB, old, new Upstream, extra string) *Gateway
 
 func prepare(t testing.TB, old, new Upstream, bucket, accessKey, secretKey, extra string) *Gateway {
 	t.Helper()
-	g := &Gateway{binary: Program(t), address: freeAddress(t)}
-	g.Endpoint = "http://" + g.address
-	dir := t.TempDir()
-	g.config = filepath.Join(dir, "sluice.yaml")
+	g := place(t)
 	upstream := func(u Upstream) string {
 		return fmt.Sprintf("{ endpoint: %q, bucket: %q, access_key_id: %q, secret_access_key: %q, read_only: %t }",
 			u.Endpoint, u.Bucket, u.AccessKey, u.SecretKey, u.ReadOnly)
@@ -134,10 +131,42 @@ stores:
   new: %s
 buckets: { %q: { old: old, new: new } }
 credentials: [ { access_key_id: %s, secret_access_key: %s } ]
-%s`, filepath.Join(dir, "state"), g.address, upstream(old), upstream(new), bucket, accessKey, secretKey, extra)
+%s`, g.State(), g.address, upstream(old), upstream(new), bucket, accessKey, secretKey, extra)
 	if err := os.WriteFile(g.config, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return g
+}
+
+// Init builds the program and has its init write the configuration; stdin answers what
+// words do not. Restart starts the gateway.
+func Init(t testing.TB, stdin string, words ...string) (g *Gateway, talk string) {
+	t.Helper()
+	g = place(t)
+	words = append([]string{"init", "-o", g.config, "--state-dir", g.State(), "--endpoint", g.Endpoint}, words...)
+	cmd := exec.Command(g.binary, words...)
+	cmd.Stdin = strings.NewReader(stdin)
+	said, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	raw, err := os.ReadFile(g.config)
+	if err == nil { // tests run beside each other
+		err = os.WriteFile(g.config, []byte(strings.Replace(string(raw), "127.0.0.1:9180", "127.0.0.1:0", 1)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g, string(said)
+}
+
+// place is a gateway without a configuration.
+func place(t testing.TB) *Gateway {
+	t.Helper()
+	g := &Gateway{binary: Program(t), address: freeAddress(t)}
+	g.Endpoint = "http://" + g.address
+	dir := t.TempDir()
+	g.config = filepath.Join(dir, "sluice.yaml")
 	var err error
 	if g.log, err = os.Create(filepath.Join(dir, "gateway.log")); err != nil {
 		t.Fatal(err)
