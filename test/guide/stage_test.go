@@ -41,23 +41,29 @@ func newStage(t *testing.T) *stage {
 		}
 		s.stands(path, filepath.Join(s.dir, path))
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for _, address := range []string{"127.0.0.1:9000", "127.0.0.1:9180"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		s.stands(address, l.Addr().String())
 	}
-	defer l.Close()
-	s.stands("127.0.0.1:9000", l.Addr().String())
 	s.install(process.Program(t))
 	t.Cleanup(s.end)
 	return s
 }
 
-// install puts the program where a shell finds it. Its default for the configuration is a
-// file of the stage.
+// install puts the program where a shell finds it, with the stage's file as its default for
+// the configuration. What init writes there is made to be of the stage, too.
 func (s *stage) install(program string) {
 	s.t.Helper()
-	script := fmt.Sprintf("#!/bin/sh\ncase \"$1\" in\ninit) exec %[1]q \"$@\" -o %[2]q ;;\n*) exec %[1]q \"$@\" -c %[2]q ;;\nesac\n",
-		program, filepath.Join(s.dir, "etc", "sluice", "sluice.yaml"))
+	var mend strings.Builder
+	for _, p := range s.pairs {
+		fmt.Fprintf(&mend, `s#\([" ]\)%s#\1%s#;`, p.shown, p.real)
+	}
+	script := fmt.Sprintf("#!/bin/sh\ncase \"$1\" in\ninit) %[1]q \"$@\" -o %[2]q && sed -i '%[3]s' %[2]q ;;\n*) exec %[1]q \"$@\" -c %[2]q ;;\nesac\n",
+		program, filepath.Join(s.dir, "etc", "sluice", "sluice.yaml"), mend.String())
 	if err := os.WriteFile(filepath.Join(s.dir, "sluice"), []byte(script), 0o700); err != nil {
 		s.t.Fatal(err)
 	}
