@@ -73,6 +73,7 @@ var changing = []struct {
 	pattern *regexp.Regexp
 	word    string
 }{
+	{regexp.MustCompile(`(?m)^.*(running|waiting), .*\n`), ""}, // how far something is at a moment
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z| UTC)?`), "TIME"},
 	{regexp.MustCompile(`\b(\d+(\.\d+)?(h|m|s|ms|µs|ns))+\b`), "DURATION"},
 	{regexp.MustCompile(`\b\d[\d,]*(\.\d+)? (objects|B|KiB|MiB|GiB)/s`), "RATE"},
