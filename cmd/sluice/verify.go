@@ -141,6 +141,9 @@ func summary(v migrate.Progress) string {
 	if v.Fixed > 0 {
 		words = append(words, humanize.Comma(v.Fixed)+" fixed")
 	}
+	if v.Left > 0 {
+		words = append(words, humanize.Comma(v.Left)+" left to reads by rules")
+	}
 	read := "no content was read"
 	if v.Read.Objects > 0 {
 		read = fmt.Sprintf("the content of %s (%s) was read", count(v.Read.Objects, "object"), size(v.Read.Bytes))

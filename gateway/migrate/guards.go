@@ -157,6 +157,9 @@ func verified(p *Progress) Guard {
 	default:
 		g.OK = true
 		g.Message = fmt.Sprintf("%d objects are the same, by %s, at %s", p.Same, p.closeness(), p.Finished.Format(time.DateTime))
+		if p.Left > 0 {
+			g.Message += fmt.Sprintf("; %d more are left to reads by rules", p.Left)
+		}
 	}
 	return g
 }

@@ -51,7 +51,7 @@ func NewOperator(m *Migration, t *throttle.Throttle, rules []config.Rule, dir st
 	if o.Crawl, err = NewCrawl(m, t, rules, dir); err != nil {
 		return nil, err
 	}
-	o.Verify, err = NewVerification(m, t, dir)
+	o.Verify, err = NewVerification(m, t, o.Crawl.swept, dir)
 	return o, err
 }
 

@@ -14,7 +14,7 @@ func (s *sweep) progress() Progress {
 	p := Progress{
 		State: s.rec.State, Started: s.rec.Started, Finished: s.rec.Finished, Total: s.rec.Total, Counted: s.rec.Counted,
 		Done: c.Done, Copied: c.Copied, Read: c.Read,
-		Same: c.Found[equal], Missing: c.Found[missing], Extra: c.Found[extra], Different: c.Found[different], Failed: c.Found[failed],
+		Same: c.Found[equal], Missing: c.Found[missing], Extra: c.Found[extra], Different: c.Found[different], Failed: c.Found[failed], Left: c.Found[left],
 		Level: s.rec.Order.Level, Sample: s.rec.Order.Sample, Prefix: s.rec.Order.Prefix,
 	}
 	if s.rec.Order.Fix {

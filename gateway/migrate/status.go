@@ -69,6 +69,7 @@ type Progress struct {
 	Extra     int64 `json:"extra"`     // on new alone
 	Different int64 `json:"different"` // on both
 	Failed    int64 `json:"failed"`    // could not be read or copied
+	Left      int64 `json:"left"`      // on old alone, where a rule leaves them to reads
 	Fixed     int64 `json:"fixed"`     // of missing, extra and different: made equal by VerifyOrder.Fix
 	// Failures are the first of those that failed; Failed counts all.
 	Failures []Failure `json:"failures,omitempty"`

@@ -29,6 +29,7 @@ const (
 	extra
 	different
 	failed
+	left     // on old alone, by a rule
 	findings // how many there are
 )
 
@@ -307,8 +308,10 @@ func (s *sweep) count(ctx context.Context) {
 }
 
 // leftOut tells whether a key is left to reads, by a rule.
-func (s *sweep) leftOut(key string) bool {
-	for _, rule := range s.rec.Rules {
+func (s *sweep) leftOut(key string) bool { return leftOut(s.rec.Rules, key) }
+
+func leftOut(rules []config.Rule, key string) bool {
+	for _, rule := range rules {
 		if strings.HasPrefix(key, rule.Prefix) {
 			return rule.Mode != config.Copy
 		}

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"sluice/backends"
+	"sluice/gateway/config"
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
 )
@@ -25,15 +26,16 @@ type Verification struct {
 }
 
 // NewVerification is a bucket's verification, going on with the one in the directory if
-// that was under way.
-func NewVerification(m *Migration, t *throttle.Throttle, dir string) (*Verification, error) {
+// that was under way. Of what rules leave to reads nothing is expected of new, until it
+// holds everything.
+func NewVerification(m *Migration, t *throttle.Throttle, rules func() []config.Rule, dir string) (*Verification, error) {
 	b := m.Bucket
 	path := recordPath(dir, "verify", b.Name)
 	v := &Verification{report: &report{path: findingsPath(dir, b.Name)}, runner: runner{
 		bucket: b, throttle: t, path: path, log: m.Log, giveUp: 8,
 	}}
 	v.visitor = func(s *sweep) visitor {
-		return &comparer{bucket: b, throttle: t, order: s.rec.Order, report: v.report, deletions: s}
+		return &comparer{bucket: b, throttle: t, rules: rules, order: s.rec.Order, report: v.report, deletions: s}
 	}
 	v.due, v.runner.finish = b.Mirrored, v.finished
 	return v, v.open()
@@ -159,6 +161,7 @@ func (r *report) clear() error {
 type comparer struct {
 	bucket   *mirror.Bucket
 	throttle *throttle.Throttle
+	rules    func() []config.Rule
 	order    VerifyOrder
 	report   *report
 
@@ -169,6 +172,9 @@ type comparer struct {
 }
 
 func (v *comparer) look(p pair) (result, bool) {
+	if p.new == nil && v.left(p.key) {
+		return result{found: left, size: p.old.Size}, false
+	}
 	if v.order.Level == List && p.old != nil && p.new != nil && alike(v.bucket, p.old, p.new) {
 		return result{found: equal, size: p.old.Size}, false
 	}
@@ -195,10 +201,18 @@ func (v *comparer) visit(ctx context.Context, p pair) (result, error) {
 	case mirror.Differs:
 		r.found = different
 	}
-	if r.found != equal && v.order.Fix {
+	if r.found == missing && v.left(p.key) {
+		r.found = left
+	}
+	if r.found != equal && r.found != left && v.order.Fix {
 		r.copied, err = v.fix(ctx, p.key, r.found)
 	}
 	return r, err
+}
+
+// left tells whether a rule lets old alone hold the key.
+func (v *comparer) left(key string) bool {
+	return !v.bucket.Phase().Backfilled && leftOut(v.rules(), key)
 }
 
 // reads tells whether a key's content is compared: always the same ones.
@@ -239,6 +253,9 @@ func (v *comparer) fix(ctx context.Context, key string, found finding) (done boo
 var symbols = map[finding]string{missing: "+", extra: "-", different: "*", failed: "!"}
 
 func (v *comparer) found(key string, r result) {
+	if r.found == left {
+		return
+	}
 	line := fmt.Sprintf("%s %q", symbols[r.found], key)
 	switch {
 	case r.copied:

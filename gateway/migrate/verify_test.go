@@ -11,6 +11,7 @@ import (
 
 	"sluice/backends"
 	"sluice/backends/faulty"
+	"sluice/gateway/config"
 )
 
 // drifted is a bucket in a phase, both stores equal, and then changed behind its back in
@@ -298,4 +299,39 @@ func TestVerifyReadOnlyOld(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}, frozen)
+}
+
+// TestWhatRulesLeaveToReadsIsNoDrift: keys that a lazy or a skip rule keeps off the new
+// store are counted apart, in no findings, and fix copies none of them; a switch passes.
+// What is on both stores is compared, whatever the rules. Seen to fail without left.
+func TestWhatRulesLeaveToReadsIsNoDrift(t *testing.T) {
+	rules := ruled(config.Rule{Prefix: "lazy/", Mode: config.Lazy}, config.Rule{Prefix: "skip/", Mode: config.Skip})
+	inYard(t, func(t *testing.T, y *yard) {
+		fill(y.t, y.oldStore, numbered("k/%d", 3)...)
+		fill(y.t, y.oldStore, "lazy/1", "lazy/2", "skip/1", "lazy/both")
+		y.must(Start)
+		y.crawled()
+		y.ok(y.write("lazy/both", "written to both"))
+		time.Sleep(time.Minute)
+		for _, o := range []VerifyOrder{{Level: List}, {Level: Content}, {Level: Content, Fix: true}} {
+			if p := y.verify(o); p.Same != 4 || p.Left != 3 || p.Missing+p.Extra+p.Different+p.Failed+p.Fixed != 0 {
+				t.Errorf("%v: %+v", o, p)
+			}
+			if got := y.findings(); len(got) != 0 {
+				t.Errorf("%v: %q", o, got)
+			}
+		}
+		putOn(y.t, y.newStore, "lazy/both", "changed", nil)
+		if p := y.verify(VerifyOrder{Level: List, Restart: true}); p.Different != 1 {
+			t.Errorf("%+v", p)
+		}
+		y.verify(VerifyOrder{Level: List, Fix: true})
+		if g := verified(y.Operator.Verify.Progress()); !g.OK || !strings.Contains(g.Message, "3 more are left to reads by rules") {
+			t.Errorf("%+v", g)
+		}
+		y.must(Switch)
+		if p := y.verify(VerifyOrder{Level: List, Restart: true}); p.Left != 3 || p.Missing != 0 {
+			t.Errorf("switched: %+v", p)
+		}
+	}, rules)
 }

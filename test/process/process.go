@@ -163,7 +163,7 @@ func Init(t testing.TB, stdin string, words ...string) (g *Gateway, talk string)
 // place is a gateway without a configuration.
 func place(t testing.TB) *Gateway {
 	t.Helper()
-	g := &Gateway{binary: build(t), address: freeAddress(t)}
+	g := &Gateway{binary: Program(t), address: freeAddress(t)}
 	g.Endpoint = "http://" + g.address
 	dir := t.TempDir()
 	g.config = filepath.Join(dir, "sluice.yaml")
@@ -364,10 +364,10 @@ var built struct {
 	err  error
 }
 
-// build compiles the program once a test binary, as it is shipped: without the
+// Program compiles the program once a test binary, as it is shipped: without the
 // race detector, and with the modules of its own go.mod, whatever module the
 // test is part of.
-func build(t testing.TB) string {
+func Program(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
 		dir, err := os.MkdirTemp("", "sluice-test-")
