@@ -78,6 +78,7 @@ var changing = []struct {
 	{regexp.MustCompile(`\b(\d+(\.\d+)?(h|m|s|ms|µs|ns))+\b`), "DURATION"},
 	{regexp.MustCompile(`\b\d[\d,]*(\.\d+)? (objects|B|KiB|MiB|GiB)/s`), "RATE"},
 	{regexp.MustCompile(`\b\d+(\.\d+)? (KiB|MiB|GiB|TiB)\b`), "SIZE"},
+	{regexp.MustCompile(`\d+ may be (open|needed)`), "FILES"},
 	{regexp.MustCompile(`[ \t]+`), " "},
 }
 

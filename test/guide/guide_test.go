@@ -20,6 +20,7 @@ var update = flag.Bool("update", false, "write what the commands print into the 
 func TestMastodonGuide(t *testing.T) {
 	s := newStage(t)
 	old, new := servers.MinIO(t), servers.Versity(t)
+	s.stands("files.example.social", "localhost")
 	s.stands("https://minio.example.social", old.Endpoint)
 	s.stands("https://fsn1.your-objectstorage.com", new.Endpoint)
 	s.stands("OLDKEY", old.AccessKey)
