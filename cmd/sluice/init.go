@@ -104,7 +104,7 @@ func (p program) writeConfiguration(a *setup.Answers, file string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(p.stderr, "they are for their owner alone: sluice runs as that user, or chown them")
+		fmt.Fprintln(p.stderr, "the secrets are for their owner alone: sluice runs as that user, or systemd passes them on (deploy/systemd)")
 	}
 	fmt.Fprintln(p.stderr, "\nwhat comes next:")
 	for i, step := range a.Next(file) {

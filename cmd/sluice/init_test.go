@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,7 +31,7 @@ func initLine(t *testing.T, dir string, more ...string) []string {
 	}, more...)
 }
 
-// TestInit: what is written loads, is whole, is for its owner alone, and replaces
+// TestInit: what is written loads, is whole, its secrets are for their owner alone, and it replaces
 // nothing without being told to.
 func TestInit(t *testing.T) {
 	dir := t.TempDir()
@@ -40,22 +42,25 @@ func TestInit(t *testing.T) {
 		t.Fatalf("%+v", o)
 	}
 	execute(t, 0, "config", "validate", "-c", file).expect(t, 0, file+" is good: 1 bucket, 2 stores, 1 host\n", "")
-	entries, err := os.ReadDir(filepath.Dir(file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
-		if info, err := e.Info(); err != nil || info.Mode() != 0o600 {
-			t.Errorf("%s: %v, %v", e.Name(), info.Mode(), err)
+	etc := filepath.Dir(file)
+	modes := make(map[string]fs.FileMode)
+	err := filepath.WalkDir(etc, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
 		}
+		info, err := d.Info()
+		modes[strings.TrimPrefix(path, etc)] = info.Mode().Perm()
+		return err
+	})
+	want := map[string]fs.FileMode{
+		"": 0o755, "/my sluice.yaml": 0o644, "/secrets": 0o700,
+		"/secrets/application": 0o600, "/secrets/new": 0o600, "/secrets/old": 0o600,
 	}
-	if want := []string{"my sluice-application.secret", "my sluice-new.secret", "my sluice-old.secret", "my sluice.yaml"}; !slices.Equal(names, want) {
-		t.Errorf("written: %q", names)
+	if err != nil || !maps.Equal(modes, want) {
+		t.Errorf("written: %v, %v", modes, err)
 	}
 	const mine = "# mine\n"
-	for _, there := range []string{file, filepath.Join(dir, "etc", "my sluice-old.secret")} {
+	for _, there := range []string{file, filepath.Join(dir, "etc", "secrets", "old")} {
 		if err := os.WriteFile(there, []byte(mine), 0o600); err != nil {
 			t.Fatal(err)
 		}

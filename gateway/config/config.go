@@ -7,7 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
-	"regexp"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -259,7 +259,7 @@ func Load(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration: %w", err)
 	}
-	c, err := Parse(raw, os.LookupEnv)
+	c, err := Parse(raw, filepath.Dir(path), os.LookupEnv)
 	if err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -282,14 +282,14 @@ func StateDir(path string) (string, error) {
 	return c.StateDir, nil
 }
 
-// Parse reads and checks a file's content. ${NAME} in a value stands for what
+// Parse reads and checks the content of a file in dir. ${NAME} in a value stands for what
 // env answers.
-func Parse(raw []byte, env func(string) (string, bool)) (Config, error) {
+func Parse(raw []byte, dir string, env func(string) (string, bool)) (Config, error) {
 	c := Default()
 	if err := yaml.UnmarshalWithOptions(raw, &c, yaml.Strict()); err != nil {
 		return Config{}, fmt.Errorf("%s", strings.TrimSpace(suggest(yaml.FormatError(err, false, true))))
 	}
-	if err := c.resolve(env); err != nil {
+	if err := c.resolve(resolver{dir, env}); err != nil {
 		return Config{}, err
 	}
 	b := &c.Migration.Backfill
@@ -298,88 +298,4 @@ func Parse(raw []byte, env func(string) (string, bool)) (Config, error) {
 		b.Order[i].Mode = cmp.Or(r.Mode, Copy)
 	}
 	return c, c.check()
-}
-
-var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
-
-// resolve puts in the environment's values and the secrets from files.
-func (c *Config) resolve(env func(string) (string, bool)) error {
-	expand := func(path string, value *string) error {
-		var missing string
-		*value = variable.ReplaceAllStringFunc(*value, func(ref string) string {
-			name := ref[2 : len(ref)-1]
-			v, ok := env(name)
-			if !ok {
-				missing = name
-			}
-			return v
-		})
-		if missing != "" {
-			return fmt.Errorf("%s: the environment variable %s is not set", path, missing)
-		}
-		return nil
-	}
-	secret := func(path string, value *string, file string) error {
-		if file == "" {
-			return nil
-		}
-		if *value != "" {
-			return fmt.Errorf("%s: give the secret or its file, not both", path)
-		}
-		if err := expand(path+"_file", &file); err != nil {
-			return err
-		}
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			return fmt.Errorf("%s_file: %w", path, err)
-		}
-		*value = strings.TrimSpace(string(raw))
-		return nil
-	}
-	for name, s := range c.Stores {
-		path := "stores." + name
-		for field, value := range map[string]*string{
-			"endpoint": &s.Endpoint, "bucket": &s.Bucket, "access_key_id": &s.AccessKeyID,
-			"secret_access_key": &s.SecretAccessKey, "session_token": &s.SessionToken,
-			"credentials_file": &s.CredentialsFile, "ca_file": &s.CAFile,
-		} {
-			if err := expand(path+"."+field, value); err != nil {
-				return err
-			}
-		}
-		if err := secret(path+".secret_access_key", &s.SecretAccessKey, s.SecretFile); err != nil {
-			return err
-		}
-		c.Stores[name] = s
-	}
-	for name, h := range c.Hosts {
-		path := "hosts." + name + ".purge.secret"
-		if err := expand(path, &h.Purge.Secret); err != nil {
-			return err
-		}
-		if err := secret(path, &h.Purge.Secret, h.Purge.SecretFile); err != nil {
-			return err
-		}
-		c.Hosts[name] = h
-	}
-	if err := c.TLS.resolve(expand, secret); err != nil {
-		return err
-	}
-	if err := c.Notify.resolve(expand, secret); err != nil {
-		return err
-	}
-	for i := range c.Credentials {
-		k := &c.Credentials[i]
-		path := fmt.Sprintf("credentials[%d]", i)
-		if err := expand(path+".access_key_id", &k.AccessKeyID); err != nil {
-			return err
-		}
-		if err := expand(path+".secret_access_key", &k.SecretAccessKey); err != nil {
-			return err
-		}
-		if err := secret(path+".secret_access_key", &k.SecretAccessKey, k.SecretFile); err != nil {
-			return err
-		}
-	}
-	return nil
 }

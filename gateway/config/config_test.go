@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -44,7 +45,7 @@ func parse(t *testing.T, text string) (Config, error) {
 	if err := os.WriteFile(secret, []byte("from a file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Parse([]byte(strings.ReplaceAll(text, "SECRETFILE", secret)), func(name string) (string, bool) {
+	return Parse([]byte(strings.ReplaceAll(text, "SECRETFILE", secret)), "", func(name string) (string, bool) {
 		v, ok := map[string]string{"KEY": "id", "SECRET": "from the environment", "CREDENTIALS_DIRECTORY": filepath.Dir(secret)}[name]
 		return v, ok
 	})
@@ -236,6 +237,40 @@ func TestMistakesAreNamed(t *testing.T) {
 		_, err := parse(t, strings.Replace(valid, c.change, c.to, 1))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q for %q: error %v, want %q", c.to, c.change, err, c.want)
+		}
+	}
+}
+
+// TestRelativeFiles: a relative path is of the configuration's directory, unless systemd
+// passed the file on.
+func TestRelativeFiles(t *testing.T) {
+	dir, passed := t.TempDir(), t.TempDir()
+	for name, content := range map[string]string{
+		filepath.Join(dir, "secrets", "old"): "beside", filepath.Join(dir, "secrets", "new"): "beside",
+		filepath.Join(passed, "secrets_old"): "passed",
+	} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(content), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := []byte(`
+stores:
+  old: { endpoint: "https://a.test", access_key_id: k, secret_access_key_file: secrets/old }
+  new: { endpoint: "https://b.test", access_key_id: k, secret_access_key_file: secrets/new }
+buckets: { media: { old: old, new: new } }
+credentials: [ { access_key_id: k, secret_access_key: s } ]`)
+	for credentials, want := range map[string]string{"": "beside", passed: "passed"} {
+		c, err := Parse(text, dir, func(name string) (string, bool) {
+			return credentials, name == "CREDENTIALS_DIRECTORY" && credentials != ""
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Stores["old"].SecretAccessKey; got != want {
+			t.Errorf("with %q: %q, want %q", credentials, got, want)
+		}
+		if got := c.Stores["new"].SecretAccessKey; got != "beside" {
+			t.Errorf("what systemd does not pass is %q", got)
 		}
 	}
 }

@@ -44,12 +44,12 @@ func (n *Notify) path(i int) string {
 	return fmt.Sprintf("notify.urls[%d]", i)
 }
 
-func (n *Notify) resolve(expand func(path string, value *string) error, secret func(path string, value *string, file string) error) error {
+func (n *Notify) resolve(r resolver) error {
 	if n.URLsFile != "" {
 		if len(n.URLs) > 0 {
 			return fmt.Errorf("notify.urls: give the URLs or their file, not both")
 		}
-		if err := expand("notify.urls_file", &n.URLsFile); err != nil {
+		if err := r.file("notify.urls_file", &n.URLsFile); err != nil {
 			return err
 		}
 		raw, err := os.ReadFile(n.URLsFile)
@@ -63,7 +63,7 @@ func (n *Notify) resolve(expand func(path string, value *string) error, secret f
 		}
 	}
 	for i := range n.URLs {
-		if err := expand(n.path(i), &n.URLs[i]); err != nil {
+		if err := r.expand(n.path(i), &n.URLs[i]); err != nil {
 			return err
 		}
 	}
@@ -74,10 +74,10 @@ func (n *Notify) resolve(expand func(path string, value *string) error, secret f
 		{"notify.webhook_secret", n.WebhookSecretFile, &n.WebhookSecret},
 		{"notify.heartbeat.url", n.Heartbeat.URLFile, &n.Heartbeat.URL},
 	} {
-		if err := expand(v.path, v.value); err != nil {
+		if err := r.expand(v.path, v.value); err != nil {
 			return err
 		}
-		if err := secret(v.path, v.value, v.file); err != nil {
+		if err := r.secret(v.path, v.value, v.file); err != nil {
 			return err
 		}
 	}

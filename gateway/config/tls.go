@@ -60,16 +60,22 @@ type EAB struct {
 }
 
 // resolve puts in the environment's values and the secrets from files.
-func (t *TLS) resolve(expand func(path string, value *string) error, secret func(path string, value *string, file string) error) error {
+func (t *TLS) resolve(r resolver) error {
 	for path, value := range map[string]*string{
 		"tls.cert_file": &t.CertFile, "tls.key_file": &t.KeyFile, "tls.acme.ca_file": &t.ACME.CAFile,
-		"tls.email": &t.Email, "tls.acme.eab.key_id": &t.ACME.EAB.KeyID, "tls.acme.eab.key": &t.ACME.EAB.Key,
 	} {
-		if err := expand(path, value); err != nil {
+		if err := r.file(path, value); err != nil {
 			return err
 		}
 	}
-	if err := secret("tls.acme.eab.key", &t.ACME.EAB.Key, t.ACME.EAB.KeyFile); err != nil {
+	for path, value := range map[string]*string{
+		"tls.email": &t.Email, "tls.acme.eab.key_id": &t.ACME.EAB.KeyID, "tls.acme.eab.key": &t.ACME.EAB.Key,
+	} {
+		if err := r.expand(path, value); err != nil {
+			return err
+		}
+	}
+	if err := r.secret("tls.acme.eab.key", &t.ACME.EAB.Key, t.ACME.EAB.KeyFile); err != nil {
 		return err
 	}
 	resolved := make(map[string]string, len(t.DNS))
@@ -80,10 +86,10 @@ func (t *TLS) resolve(expand func(path string, value *string) error, secret func
 			value, file = t.DNS[setting], value
 		}
 		path := "tls.dns." + setting
-		if err := expand(path, &value); err != nil {
+		if err := r.expand(path, &value); err != nil {
 			return err
 		}
-		if err := secret(path, &value, file); err != nil {
+		if err := r.secret(path, &value, file); err != nil {
 			return err
 		}
 		if isFile || t.DNS[field+"_file"] == "" {

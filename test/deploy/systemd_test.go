@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -42,12 +43,16 @@ func TestUnit(t *testing.T) {
 func TestUnitAndConfiguration(t *testing.T) {
 	s := settings(read(t, unit))
 	credentials := t.TempDir()
-	for _, c := range s["LoadCredential"] {
-		id, path, _ := strings.Cut(c, ":")
-		if filepath.Base(path) != id {
-			t.Errorf("%s is called %s: who checks the configuration by hand finds another name", path, id)
-		}
-		write(t, filepath.Join(credentials, id), []byte("secret"))
+	id, path, _ := strings.Cut(s["LoadCredential"][0], ":")
+	if path != "/etc/sluice/"+id {
+		t.Errorf("%s is called %s: beside the configuration it has another name", path, id)
+	}
+	files := regexp.MustCompile(`_file: "?` + id + `/(\w+)`).FindAllSubmatch(read(t, "deploy/systemd/sluice.yaml"), -1)
+	if len(files) < 3 {
+		t.Errorf("the configuration asks for %d files of it", len(files))
+	}
+	for _, f := range files {
+		write(t, filepath.Join(credentials, id+"_"+string(f[1])), []byte("secret")) // as systemd.exec(5) says
 	}
 	c := effective(t, filepath.Join(root, "deploy/systemd/sluice.yaml"), map[string]string{"CREDENTIALS_DIRECTORY": credentials})
 	stop, err := time.ParseDuration(s["TimeoutStopSec"][0] + "s")

@@ -32,7 +32,7 @@ stores:
   new: { endpoint: %q, bucket: bucket, access_key_id: any, secret_access_key: any }
 buckets: { media: { old: old, new: new } }
 credentials: [ { access_key_id: %s, secret_access_key: %s } ]
-%s`, t.TempDir(), nets[0].endpoint(), nets[1].endpoint(), process.AccessKey, process.SecretKey, settings), nil)
+%s`, t.TempDir(), nets[0].endpoint(), nets[1].endpoint(), process.AccessKey, process.SecretKey, settings), "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -173,7 +173,7 @@ func TestSchemaAgreesWithParse(t *testing.T) {
 		if !strings.Contains(text, "stores:") {
 			text += base
 		}
-		_, err := config.Parse([]byte(text), func(string) (string, bool) { return "", false })
+		_, err := config.Parse([]byte(text), "", func(string) (string, bool) { return "", false })
 		if (err == nil) != c.good {
 			t.Errorf("Parse says %v of %s", err, c.text)
 		}

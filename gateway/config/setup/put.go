@@ -14,7 +14,7 @@ import (
 func Vacant(file string) error {
 	files := []string{file}
 	for _, name := range []string{"old", "new", "application", "purge"} {
-		files = append(files, Secret{Name: name}.File(file))
+		files = append(files, filepath.Join(filepath.Dir(file), Secret{Name: name}.File()))
 	}
 	for _, f := range files {
 		if _, err := os.Lstat(f); err == nil {
@@ -26,21 +26,25 @@ func Vacant(file string) error {
 	return nil
 }
 
-// Put writes the configuration and, beside it, its secrets, for their owner alone to
-// read. The configuration is in place when it was seen to load, and then whole. It
+// Put writes the configuration, which is for everyone to read, and, below it, its secrets,
+// for their owner alone. The configuration is in place when it was seen to load, and then whole. It
 // answers the files.
 func (a *Answers) Put(file string) (files []string, err error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+	dir := filepath.Dir(file)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	for _, s := range a.Secrets() {
-		name := s.File(file)
-		if err := put(name, s.Value+"\n", func(string) error { return nil }); err != nil {
+		name := filepath.Join(dir, s.File())
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			return files, err
+		}
+		if err := put(name, s.Value+"\n", 0o600, func(string) error { return nil }); err != nil {
 			return files, err
 		}
 		files = append(files, name)
 	}
-	err = put(file, a.Render(file), func(written string) error {
+	err = put(file, a.Render(file), 0o644, func(written string) error {
 		_, err := config.Load(written)
 		return err
 	})
@@ -48,7 +52,7 @@ func (a *Answers) Put(file string) (files []string, err error) {
 }
 
 // put writes a file beside its place, and moves it there if it is good.
-func put(name, content string, good func(written string) error) (err error) {
+func put(name, content string, mode fs.FileMode, good func(written string) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*") // 0600
 	if err != nil {
 		return err
@@ -59,7 +63,7 @@ func put(name, content string, good func(written string) error) (err error) {
 		}
 	}()
 	_, err = f.WriteString(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	if err := good(f.Name()); err != nil {

@@ -3,7 +3,6 @@ package setup
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"sluice/tls"
@@ -34,10 +33,8 @@ func (a *Answers) purges() bool {
 	return a.mastodon != nil && a.mastodon.purgeSecret != "" && a.PublicHost != ""
 }
 
-// File is where the secret of a configuration file is: beside it.
-func (s Secret) File(file string) string {
-	return strings.TrimSuffix(file, filepath.Ext(file)) + "-" + s.Name + ".secret"
-}
+// File is where the secret of a configuration is, from its directory.
+func (s Secret) File() string { return "secrets/" + s.Name }
 
 // quote makes a value a YAML scalar that is that value, whatever is in it: a string of
 // JSON is one of YAML.
@@ -70,7 +67,7 @@ func (p *page) secret(indent, key, name string) {
 	if s := p.secrets[name]; p.file == "" {
 		p.line(`%s%s: "${%s}"`, indent, key, s.Variable)
 	} else {
-		p.value(indent, key+"_file", s.File(p.file))
+		p.value(indent, key+"_file", s.File())
 	}
 }
 

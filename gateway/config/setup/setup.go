@@ -171,7 +171,7 @@ func (a *Answers) Check() error {
 	for _, s := range a.Secrets() {
 		env[s.Variable] = s.Value
 	}
-	_, err := config.Parse([]byte(a.Render("")), func(name string) (string, bool) {
+	_, err := config.Parse([]byte(a.Render("")), "", func(name string) (string, bool) {
 		v, ok := env[name]
 		return v, ok
 	})

@@ -55,7 +55,7 @@ func load(t *testing.T, a *Answers) config.Config {
 			t.Errorf("the %s secret is in the configuration", s.Name)
 		}
 	}
-	c, err := config.Parse([]byte(text), func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	c, err := config.Parse([]byte(text), "", func(name string) (string, bool) { v, ok := env[name]; return v, ok })
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
