@@ -28,8 +28,8 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 		Handler: g.certificates.Handler(g, refusePlain),
 		// A client that does not get its headers across, or keeps a connection
 		// for nothing, is let go. For bodies there is patience: they may be large.
-		ReadHeaderTimeout: min(30*time.Second, time.Duration(g.config.Limits.ClientTimeout)),
-		IdleTimeout:       2 * time.Minute,
+		ReadHeaderTimeout: g.now.Load().headerTimeout(),
+		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}
@@ -57,18 +57,16 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	var fronts []*express.Listener
 	for _, l := range listeners {
 		g.log.Info("serving", "address", l.Addr().String())
-		if len(g.public) > 0 && !g.config.Log.Access { // which has a line for every request
-			front := g.express(l, server)
-			fronts = append(fronts, front)
-			l = front
-		}
-		serving.Go(func() { failed <- server.Serve(l) })
+		front := g.express(l)
+		fronts = append(fronts, front)
+		serving.Go(func() { failed <- server.Serve(front) })
 	}
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
 	g.draining.Store(true)
+	g.reloads.end()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if shutdown := server.Shutdown(drain); shutdown != nil {
@@ -83,17 +81,34 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	return errors.Join(err, <-ended)
 }
 
-// express answers what it can of a listener's requests before the server.
-func (g *Gateway) express(l net.Listener, server *http.Server) *express.Listener {
-	return express.NewListener(l, express.Options{
-		Find: g.held, Others: g.others(),
-		Header: server.ReadHeaderTimeout, Idle: server.IdleTimeout, Client: time.Duration(g.config.Limits.ClientTimeout),
-	})
+const idleTimeout = 2 * time.Minute
+
+// headerTimeout is what a client has for its headers. net/http keeps to that of the start.
+func (g *gate) headerTimeout() time.Duration {
+	return min(30*time.Second, time.Duration(g.config.Limits.ClientTimeout))
+}
+
+// express answers what it can of a listener's requests before the server, by the gate in
+// force.
+func (g *Gateway) express(l net.Listener) *express.Listener {
+	g.reloads.mu.Lock()
+	defer g.reloads.mu.Unlock()
+	front := express.NewListener(l, g.now.Load().expressOptions())
+	g.reloads.fronts = append(g.reloads.fronts, front)
+	return front
+}
+
+func (g *gate) expressOptions() express.Options {
+	o := express.Options{Header: g.headerTimeout(), Idle: idleTimeout, Client: time.Duration(g.config.Limits.ClientTimeout)}
+	if len(g.public) > 0 && !g.config.Log.Access { // which has a line for every request
+		o.Find, o.Others = g.held, g.others()
+	}
+	return o
 }
 
 // guard asks for the token of who does not come by the socket.
 func (g *Gateway) guard(operators *http.Server) error {
-	token, err := admin.Token(g.config.StateDir)
+	token, err := admin.Token(g.now.Load().config.StateDir)
 	operators.Handler = admin.Guard(operators.Handler, token)
 	return err
 }

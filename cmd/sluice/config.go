@@ -8,10 +8,10 @@ import (
 	"sluice/gateway/config"
 )
 
-func configCommand() *cobra.Command {
+func configCommand(p program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Check or show a configuration",
+		Short: "Check, show or reload a configuration",
 	}
 	with := func(use, short string, run func(cmd *cobra.Command, file string, c config.Config) error) {
 		var file string
@@ -40,5 +40,6 @@ func configCommand() *cobra.Command {
 		}
 		return err
 	})
+	cmd.AddCommand(reloadCommand(p))
 	return cmd
 }

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -31,10 +35,24 @@ func serveCommand() *cobra.Command {
 				debug.SetGCPercent(gcPercent)
 				defer runtime.KeepAlive(make([]byte, heapFloor))
 			}
-			g, err := gateway.Open(cmd.Context(), c, newLogger(c.Log))
+			// Also while the gateway starts or ends this must not end the program.
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
+			defer signal.Stop(hangups)
+			log := newLogSwitch(c.Log)
+			g, err := gateway.Open(cmd.Context(), c, slog.New(log))
 			if err != nil {
 				return err
 			}
+			g.ReloadFrom(
+				func() (config.Config, error) { return config.Load(file) }, // systemd is told RELOADING=1 before
+				func(inForce config.Config) { log.set(inForce.Log) },       // and READY=1 after
+			)
+			ctx, stop := context.WithCancel(cmd.Context())
+			var reloading sync.WaitGroup
+			reloading.Go(func() { reloadOn(ctx, hangups, g) })
+			defer reloading.Wait()
+			defer stop()
 			listeners, err := g.Listen(cmd.Context())
 			if err != nil {
 				return errors.Join(err, g.Close())
@@ -46,19 +64,22 @@ func serveCommand() *cobra.Command {
 	return cmd
 }
 
+// reloadOn reloads the configuration at each signal until ctx is done. What comes of it is in
+// the log.
+func reloadOn(ctx context.Context, signals <-chan os.Signal, g *gateway.Gateway) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+			_, _ = g.Reload(ctx, false)
+		}
+	}
+}
+
 // gcPercent is how much garbage may grow beside the live heap, in percent of it.
 const gcPercent = 50
 
 // heapFloor is counted to the live heap and takes no memory, since nothing is ever written
 // there: a gateway that holds a few MiB would else be collected many times a second.
 const heapFloor = 32 << 20
-
-func newLogger(c config.Log) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.Level)) // checked with the configuration
-	o := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, o))
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, o))
-}
