@@ -144,14 +144,14 @@ func Open(o Options) (*Keeper, error) {
 // that are held and still wanted are served on; names that are new get theirs.
 func (k *Keeper) Change(o Options) (apply func(), err error) {
 	o.complete()
-	apply = func() {}
+	source := func() {}
 	if k.source != nil {
-		if apply, err = k.source.change(o); err != nil {
+		if source, err = k.source.change(o); err != nil {
 			return nil, err
 		}
 	}
 	return func() {
-		apply()
+		source()
 		k.o.Store(&o)
 	}, nil
 }
