@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"crypto/sha256"
+	"maps"
 	"reflect"
 	"slices"
 	"sync/atomic"
@@ -92,7 +93,8 @@ func (g *gate) identify(former *gate) {
 		},
 		Version2: c.Version2, HostBucket: g.bucketOf,
 	}
-	for name, h := range c.Hosts {
+	for _, name := range slices.Sorted(maps.Keys(c.Hosts)) {
+		h := c.Hosts[name]
 		if name = hostName(name); h.Serve == config.ServePublic {
 			var before *publicHost
 			if former != nil {

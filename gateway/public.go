@@ -28,8 +28,13 @@ type publicHost struct {
 	cacheControl []string
 	headers      http.Header // of every object
 	purge        config.Purge
+	mark         *mark
 	secure       *publicHost // by TLS: with Strict-Transport-Security
 }
+
+// mark tells the heads that one host made from those of others, and keeps nothing of a host
+// in memory that a reload has replaced.
+type mark struct{ _ byte }
 
 // publicPath maps the paths below a prefix to a bucket's keys.
 type publicPath struct{ prefix, bucket string }
@@ -38,7 +43,7 @@ type publicPath struct{ prefix, bucket string }
 // one, or nil.
 func newPublicHost(g *gate, c config.Host, before *publicHost) *publicHost {
 	h := &publicHost{
-		g: g, slots: new(slots), cacheControl: []string{cmp.Or(c.CacheControl, "public, max-age=31536000")},
+		g: g, slots: new(slots), mark: new(mark), cacheControl: []string{cmp.Or(c.CacheControl, "public, max-age=31536000")},
 		headers: http.Header{
 			"Access-Control-Allow-Origin":   {"*"},
 			"Access-Control-Expose-Headers": {"Accept-Ranges, Content-Range, ETag, Content-Length"},
@@ -63,6 +68,7 @@ func newPublicHost(g *gate, c config.Host, before *publicHost) *publicHost {
 	}
 	slices.SortFunc(h.paths, func(a, b publicPath) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
 	secure := *h
+	secure.mark = new(mark)
 	secure.headers = make(http.Header)
 	tls.SetHSTS(secure.headers, time.Duration(g.config.TLS.HSTS))
 	maps.Copy(secure.headers, h.headers)

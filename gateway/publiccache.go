@@ -35,8 +35,8 @@ func (g *gate) held(host, path string, secure bool) (express.Hit, bool) {
 		return express.Hit{}, false
 	}
 	memo := e.Memo.Load()
-	if memo == nil || memo.By != h {
-		memo = &cache.Memo{By: h, Head: h.head(e)}
+	if memo == nil || memo.By != h.mark {
+		memo = &cache.Memo{By: h.mark, Head: h.head(e)}
 		e.Memo.Store(memo)
 	}
 	g.metrics.held.Inc()

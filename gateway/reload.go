@@ -21,15 +21,15 @@ type reloads struct {
 	// reloaded wakes who runs what a gate brings along (Gateway.notify).
 	reloaded chan struct{}
 
-	mu     sync.Mutex // one at a time
-	load   func() (config.Config, error)
-	done   func(config.Config)
-	fronts []*express.Listener // of Serve
+	mu   sync.Mutex // one at a time; before seen
+	load func() (config.Config, error)
+	done func(config.Config)
 
-	outcome sync.Mutex
-	err     error     // of the last; nil: it went well
-	since   time.Time // when that became so
-	good    time.Time // when the configuration in force was loaded
+	seen   sync.Mutex          // never held for long
+	fronts []*express.Listener // of Serve
+	err    error               // of the last; nil: it went well
+	since  time.Time           // when that became so
+	good   time.Time           // when the configuration in force was loaded
 }
 
 func (r *reloads) init() {
@@ -155,9 +155,7 @@ func (t *turn) take() {
 		g.buckets.add(b)
 	}
 	g.now.Store(next)
-	for _, front := range g.reloads.fronts {
-		front.Change(next.expressOptions())
-	}
+	g.reloads.express(next)
 	g.cache.Change(cacheOptions(next.config))
 	// What `sluice throttle` has set since stays, unless the file says something new.
 	if limits := next.config.Migration.Backfill.Limits(); !reflect.DeepEqual(limits, t.former.config.Migration.Backfill.Limits()) {
@@ -174,6 +172,15 @@ func (t *turn) take() {
 	}
 }
 
+// express has every express lane go by the gate.
+func (r *reloads) express(g *gate) {
+	r.seen.Lock()
+	defer r.seen.Unlock()
+	for _, front := range r.fronts {
+		front.Change(g.expressOptions())
+	}
+}
+
 // end waits for the reload under way, if there is one, and lets none begin any more.
 func (r *reloads) end() {
 	r.stop()
@@ -182,8 +189,8 @@ func (r *reloads) end() {
 }
 
 func (r *reloads) note(err error) {
-	r.outcome.Lock()
-	defer r.outcome.Unlock()
+	r.seen.Lock()
+	defer r.seen.Unlock()
 	now := time.Now().UTC()
 	if (err == nil) != (r.err == nil) {
 		r.since = now
@@ -195,15 +202,15 @@ func (r *reloads) note(err error) {
 
 // last tells how the last reload went, and when the configuration in force was loaded.
 func (r *reloads) last() (ok bool, good time.Time) {
-	r.outcome.Lock()
-	defer r.outcome.Unlock()
+	r.seen.Lock()
+	defer r.seen.Unlock()
 	return r.err == nil, r.good
 }
 
 // conditions tell whether the file is in force that was to be reloaded last.
 func (r *reloads) conditions() []migrate.Condition {
-	r.outcome.Lock()
-	defer r.outcome.Unlock()
+	r.seen.Lock()
+	defer r.seen.Unlock()
 	c := migrate.Condition{Type: "configuration", Status: r.err == nil, Message: "what was loaded last is in force", Since: r.since}
 	if r.err != nil {
 		c.Message = strings.ReplaceAll(r.err.Error(), "\n", "; ")

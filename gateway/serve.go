@@ -91,8 +91,8 @@ func (g *gate) headerTimeout() time.Duration {
 // express answers what it can of a listener's requests before the server, by the gate in
 // force.
 func (g *Gateway) express(l net.Listener) *express.Listener {
-	g.reloads.mu.Lock()
-	defer g.reloads.mu.Unlock()
+	g.reloads.seen.Lock()
+	defer g.reloads.seen.Unlock()
 	front := express.NewListener(l, g.now.Load().expressOptions())
 	g.reloads.fronts = append(g.reloads.fronts, front)
 	return front

@@ -24,6 +24,9 @@ func serveCommand() *cobra.Command {
 		Short: "Serve the buckets of a configuration",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// Also while the gateway starts or ends this must not end the program.
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
 			c, err := config.Load(file)
 			if err != nil {
 				return coded{exitConfigInvalid, err}
@@ -35,10 +38,6 @@ func serveCommand() *cobra.Command {
 				debug.SetGCPercent(gcPercent)
 				defer runtime.KeepAlive(make([]byte, heapFloor))
 			}
-			// Also while the gateway starts or ends this must not end the program.
-			hangups := make(chan os.Signal, 1)
-			signal.Notify(hangups, syscall.SIGHUP)
-			defer signal.Stop(hangups)
 			log := newLogSwitch(c.Log)
 			g, err := gateway.Open(cmd.Context(), c, slog.New(log))
 			if err != nil {

@@ -19,10 +19,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"sluice/backends"
 	"sluice/backends/embedded"
 	"sluice/gateway/admin"
 	"sluice/gateway/config"
+	"sluice/test/process"
 )
 
 // guarded is a store in this process that takes certain keys alone, and remembers which were
@@ -157,10 +160,18 @@ func TestReloadedIsInForceAtOnce(t *testing.T) {
 	r.quiet(t)
 	get := ask{method: "GET", path: "/media/a"}
 	r.must(t, 200, "", get)
-	for range 2 { // the second time by the express lane
-		if a := r.show(t, "GET", "files.test", "/a", nil); a.status != 200 || a.header.Get("Cache-Control") != "public, max-age=31536000" {
-			t.Fatal(a)
-		}
+	// A connection stays on the express lane while all that comes on it is for there.
+	lane := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer lane.CloseIdleConnections()
+	held := func(host string, header map[string]string) answer {
+		req := r.request(t, ask{method: "GET", path: "/a", header: header, unsigned: true})
+		req.Host = host
+		req.Header.Del("X-Amz-Content-Sha256")
+		return read(t, lane, req)
+	}
+	r.show(t, "GET", "files.test", "/a", nil)
+	if a := held("files.test", nil); a.header.Get("X-Cache") != "HIT" || a.header.Get("Cache-Control") != "public, max-age=31536000" {
+		t.Fatal(a)
 	}
 
 	f.Hosts["files.test"] = host(func(h *config.Host) {
@@ -168,22 +179,26 @@ func TestReloadedIsInForceAtOnce(t *testing.T) {
 		h.Purge = config.Purge{Header: "X-Purge", Secret: "other"}
 	})
 	r.reload(t)
-	a := r.show(t, "GET", "files.test", "/a", nil)
+	a := held("files.test", nil)
 	if a.header.Get("X-Cache") != "HIT" || a.header.Get("Cache-Control") != "max-age=5" || a.header.Get("X-Robots-Tag") != "noindex" {
 		t.Error(a)
 	}
-	if a := r.show(t, "GET", "files.test", "/a", map[string]string{"Secret-Header": "s3cret"}); a.body != "hello" {
+	if a := held("files.test", map[string]string{"Secret-Header": "s3cret"}); a.body != "hello" {
 		t.Errorf("the former secret purges: %v", a)
 	}
-	if a := r.show(t, "GET", "files.test", "/a", map[string]string{"X-Purge": "other"}); a.body != "purged: 1\n" {
+	if a := held("files.test", map[string]string{"X-Purge": "other"}); a.body != "purged: 1\n" {
 		t.Errorf("the secret does not purge: %v", a)
 	}
 
+	lane.CloseIdleConnections() // which the purge has led to net/http
 	r.show(t, "GET", "files.test", "/a", nil)
+	if a := held("files.test", nil); a.header.Get("X-Cache") != "HIT" {
+		t.Error(a)
+	}
 	delete(f.Hosts, "files.test")
 	f.Hosts["new.test"] = host(nil)
 	r.reload(t)
-	if a := r.show(t, "GET", "files.test", "/a", nil); a.status < 400 {
+	if a := held("files.test", nil); a.status < 400 {
 		t.Errorf("a host that was removed answers %v", a)
 	}
 	if a := r.show(t, "GET", "new.test", "/a", nil); a.body != "hello" {
@@ -287,7 +302,17 @@ func TestReloadThatFailsChangesNothing(t *testing.T) {
 		return false, ""
 	}
 	certificates := filepath.Join(r.config.StateDir, "certificates")
-	spare := guardedStore(t, "bucket")
+	var spare [4]*guarded
+	for i := range spare {
+		spare[i] = guardedStore(t, "bucket")
+	}
+	another := startRig(t, settings(t, spare[2].store("first"), spare[3].store("first")))
+	another.must(t, 200, "", ask{method: "PUT", path: "/media/k", body: "x"})
+	another.quiet(t)
+	eventually(t, func(context.Context) error { // its stores are marked
+		_, err := another.store(t, "old", "").Head(t.Context(), backends.GetRequest{Key: ".sluice/marker.json"})
+		return err
+	})
 	store := func(name string, change func(*config.Store)) func() {
 		return func() {
 			s := f.Stores[name]
@@ -307,14 +332,17 @@ func TestReloadThatFailsChangesNothing(t *testing.T) {
 		{"a new store that is away", func() {
 			f.Stores["x"] = config.Store{Endpoint: dead.URL, Region: "r", Bucket: "b", AccessKeyID: "a", SecretAccessKey: "b"}
 		}, "stores.x"},
-		{"a second bucket that is not there", func() {
-			f.Stores["x"], f.Stores["y"] = spare.store("first"), spare.store("first")
-			y := f.Stores["y"]
-			y.Bucket = ""
-			f.Stores["y"] = y
-			f.Buckets["a-new-one"], f.Buckets["b-absent"] = config.Bucket{Old: "x"}, config.Bucket{Old: "y"}
-			f.Buckets["a-newer-one"] = config.Bucket{Old: "x", New: "old"}
-		}, "stores.y"},
+		{"a new bucket that is not there", func() {
+			f.Stores["x"] = spare[0].store("first")
+			store("x", func(s *config.Store) { s.Bucket = "" })()
+			f.Buckets["absent"] = config.Bucket{Old: "x"}
+		}, "stores.x"},
+		{"the second of two new buckets", func() {
+			for i, name := range []string{"w", "x", "y", "z"} {
+				f.Stores[name] = spare[i].store("first")
+			}
+			f.Buckets["a-good-one"], f.Buckets["b-of-another"] = config.Bucket{Old: "w", New: "x"}, config.Bucket{Old: "y", New: "z"}
+		}, "buckets.b-of-another"},
 		{"certificates that can not be written", func() {
 			f.TLS.Names = []string{"further.test"}
 			if err := os.Rename(certificates, certificates+".away"); err != nil {
@@ -432,7 +460,7 @@ func TestReplacedPartsEnd(t *testing.T) {
 	for i := range 30 {
 		change(i + 1)
 	}
-	eventually(t, func(context.Context) error {
+	process.Eventually(t, 5*time.Second, func(context.Context) error { // idle connections end by themselves after 15 s
 		if now := count(); now > before+10 {
 			return fmt.Errorf("%d goroutines, there were %d", now, before)
 		}
