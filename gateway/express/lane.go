@@ -49,7 +49,7 @@ func (s *lane) end() { _ = s.conn.Close() }
 // run answers requests as long as they are for here, then what goes to net/http; nil for a
 // connection that is at its end.
 func (s *lane) run() net.Conn {
-	if s.o = s.l.o.Load(); s.o.Find == nil {
+	if s.o = s.l.o.Load(); s.o.Find == nil { // net/http has it as it came
 		if !s.take() {
 			return nil
 		}

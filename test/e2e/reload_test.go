@@ -9,147 +9,23 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7/pkg/signer"
+
 	"sluice/backends"
-	"sluice/backends/embedded"
 	"sluice/gateway/admin"
 	"sluice/gateway/config"
+	"sluice/gateway/migrate/throttle"
 	"sluice/test/process"
 )
-
-// guarded is a store in this process that takes certain keys alone, and remembers which were
-// used.
-type guarded struct {
-	*httptest.Server
-	mu    sync.Mutex
-	good  map[string]bool
-	used  map[string]int
-	conns map[string]bool // of clients, open
-}
-
-var signedBy = regexp.MustCompile(`Credential=([^/]+)/`)
-
-func guardedStore(t *testing.T, bucket string) *guarded {
-	t.Helper()
-	server, err := embedded.Start(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
-	if _, err := server.Store(t.Context(), "any", bucket); err != nil {
-		t.Fatal(err)
-	}
-	behind, err := url.Parse(server.Endpoint())
-	if err != nil {
-		t.Fatal(err)
-	}
-	pass := httputil.NewSingleHostReverseProxy(behind)
-	pass.Transport = &http.Transport{MaxIdleConnsPerHost: 64}
-	g := &guarded{good: map[string]bool{"first": true}, used: make(map[string]int), conns: make(map[string]bool)}
-	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		key := ""
-		if m := signedBy.FindStringSubmatch(r.Header.Get("Authorization")); m != nil {
-			key = m[1]
-		}
-		g.mu.Lock()
-		good := g.good[key]
-		g.used[key]++
-		g.mu.Unlock()
-		if !good {
-			w.WriteHeader(http.StatusForbidden)
-			fmt.Fprint(w, "<Error><Code>InvalidAccessKeyId</Code></Error>")
-			return
-		}
-		pass.ServeHTTP(w, r)
-	}))
-	t.Cleanup(g.Close)
-	return g
-}
-
-func (g *guarded) take(keys ...string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	clear(g.good)
-	for _, k := range keys {
-		g.good[k] = true
-	}
-}
-
-// uses counts the requests that were signed with a key.
-func (g *guarded) uses(key string) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.used[key]
-}
-
-func (g *guarded) store(key string) config.Store {
-	return config.Store{Endpoint: g.URL, Bucket: "bucket", Region: "us-east-1", AccessKeyID: key, SecretAccessKey: "secret of " + key}
-}
-
-// file is the configuration that a rig reloads.
-type file struct {
-	mu sync.Mutex
-	config.Config
-	err error
-}
-
-// reloads makes a rig's gateway reload what the test writes.
-func (r *rig) reloads() *file {
-	f := &file{Config: clone(r.config)}
-	r.gateway.ReloadFrom(func() (config.Config, error) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return clone(f.Config), f.err
-	}, func(config.Config) {})
-	return f
-}
-
-// clone shares nothing that a test changes.
-func clone(c config.Config) config.Config {
-	c.Stores, c.Buckets, c.Hosts = maps.Clone(c.Stores), maps.Clone(c.Buckets), maps.Clone(c.Hosts)
-	c.Credentials = slices.Clone(c.Credentials)
-	return c
-}
-
-func (r *rig) reload(t *testing.T) {
-	t.Helper()
-	if _, err := r.gateway.Reload(t.Context(), false); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// host is a public host of the bucket.
-func host(change func(*config.Host)) config.Host {
-	h := config.Host{Serve: config.ServePublic, Bucket: "media", Purge: config.Purge{Secret: "s3cret"}}
-	if change != nil {
-		change(&h)
-	}
-	return h
-}
-
-// startReloading is a rig between two guarded stores, with hosts.
-func startReloading(t *testing.T, change ...func(*config.Config)) (*rig, *file, [2]*guarded) {
-	t.Helper()
-	stores := [2]*guarded{guardedStore(t, "bucket"), guardedStore(t, "bucket")}
-	c := settings(t, stores[0].store("first"), stores[1].store("first"))
-	c.Hosts = map[string]config.Host{"127.0.0.1": {Serve: config.ServeS3}, "files.test": host(nil)}
-	for _, f := range change {
-		f(&c)
-	}
-	r := startRig(t, c)
-	return r, r.reloads(), stores
-}
 
 // TestReloadedIsInForceAtOnce: also on connections that are open, and on the express lane.
 // Seen to fail with the express listener's options left as they were, and with the
@@ -466,4 +342,60 @@ func TestReplacedPartsEnd(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestReloadLeavesRequestsUnderWayAlone: an upload ends whose key pair, and whose store's key,
+// were exchanged in its midst.
+func TestReloadLeavesRequestsUnderWayAlone(t *testing.T) {
+	r, f, stores := startReloading(t)
+	body, sending := io.Pipe()
+	text := strings.Repeat("0123456789abcdef", 1<<18) // 4 MiB: it streams to the stores
+	req := r.request(t, ask{method: "PUT", path: "/media/long", header: map[string]string{"X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD"}})
+	req.Body, req.ContentLength = body, int64(len(text))
+	req = signer.SignV4(*req, accessKey, secretKey, "", "us-east-1")
+	answered := make(chan answer, 1)
+	go func() { answered <- read(t, http.DefaultClient, req) }()
+	if _, err := io.WriteString(sending, text[:len(text)/2]); err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"old", "new"} {
+		stores[i].take("first", "second")
+		f.Stores[name] = stores[i].store("second")
+	}
+	f.Credentials = []config.Credential{{AccessKeyID: "other", SecretAccessKey: "other-secret"}}
+	f.Limits.Requests = 1
+	r.reload(t)
+	get := ask{method: "GET", path: "/media/absent", key: "other", secret: "other-secret"}
+	r.must(t, 503, "SlowDown", get) // the upload has the one slot that there is now
+	if _, err := io.WriteString(sending, text[len(text)/2:]); err != nil {
+		t.Error(err)
+	}
+	sending.Close()
+	if a := <-answered; a.status != 200 {
+		t.Fatal(a)
+	}
+	r.must(t, 404, "NoSuchKey", get)
+	r.holds(t, "media", map[string]string{"long": text})
+}
+
+// TestReloadAndThrottle: what an operator has set stays until the file says something new.
+func TestReloadAndThrottle(t *testing.T) {
+	r, f, _ := startReloading(t)
+	client := admin.NewClient(filepath.Join(r.config.StateDir, admin.SocketName))
+	defer client.Close()
+	bandwidth := func(want int64) {
+		t.Helper()
+		if s, err := client.Throttle(t.Context()); err != nil || s.Limits.Bandwidth != want {
+			t.Errorf("%+v, %v; want %d", s, err, want)
+		}
+	}
+	if _, err := client.SetThrottle(t.Context(), throttle.Limits{Bandwidth: 1 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	f.Log.Level = "debug"
+	r.reload(t)
+	bandwidth(1 << 20)
+	f.Migration.Backfill.Throttle.Bandwidth = 2 << 20
+	r.reload(t)
+	bandwidth(2 << 20)
 }
