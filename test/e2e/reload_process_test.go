@@ -126,7 +126,11 @@ func TestSIGHUPIsHarmless(t *testing.T) {
 	signedReq := r.request(t, ask{method: "PUT", path: "/media/slow", header: map[string]string{"X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD"}, key: process.AccessKey, secret: process.SecretKey})
 	req.Header = signedReq.Header
 	answered := make(chan answer, 1)
-	go func() { answered <- read(t, http.DefaultClient, req) }()
+	// The body is read from here only once the gateway asks for it.
+	req.Header.Set("Expect", "100-continue")
+	patient := &http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Minute}}
+	defer patient.CloseIdleConnections()
+	go func() { defer close(answered); answered <- read(t, patient, req) }()
 	send("01234")
 	pid := g.PID()
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {

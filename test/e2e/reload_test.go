@@ -354,7 +354,11 @@ func TestReloadLeavesRequestsUnderWayAlone(t *testing.T) {
 	req.Body, req.ContentLength = body, int64(len(text))
 	req = signer.SignV4(*req, accessKey, secretKey, "", "us-east-1")
 	answered := make(chan answer, 1)
-	go func() { answered <- read(t, http.DefaultClient, req) }()
+	// The body is read from here only once the gateway asks for it.
+	req.Header.Set("Expect", "100-continue")
+	patient := &http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Minute}}
+	defer patient.CloseIdleConnections()
+	go func() { defer close(answered); answered <- read(t, patient, req) }()
 	if _, err := io.WriteString(sending, text[:len(text)/2]); err != nil {
 		t.Fatal(err)
 	}
