@@ -15,12 +15,14 @@ import (
 	"sluice/gateway/config"
 	"sluice/gateway/migrate"
 	"sluice/gateway/mirror"
+	"sluice/gateway/notify"
 )
 
 // listenAdmin opens the operators' socket, and their address if there is one. What a dead
 // gateway left of the socket is in the way; a living one would hold the directory's lock.
 func (g *Gateway) listenAdmin(ctx context.Context) (list []net.Listener, err error) {
-	path := filepath.Join(g.config.StateDir, admin.SocketName)
+	c := g.now.Load().config
+	path := filepath.Join(c.StateDir, admin.SocketName)
 	_ = os.Remove(path)
 	var lc net.ListenConfig
 	socket, err := lc.Listen(ctx, "unix", path)
@@ -28,10 +30,10 @@ func (g *Gateway) listenAdmin(ctx context.Context) (list []net.Listener, err err
 		return nil, fmt.Errorf("admin socket: %w", err)
 	}
 	list = []net.Listener{socket}
-	if err := os.Chmod(path, 0o600); err != nil || g.config.Listen.Admin == "" {
+	if err := os.Chmod(path, 0o600); err != nil || c.Listen.Admin == "" {
 		return list, err
 	}
-	l, err := lc.Listen(ctx, "tcp", g.config.Listen.Admin)
+	l, err := lc.Listen(ctx, "tcp", c.Listen.Admin)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listen.admin: %w", err), socket.Close())
 	}
@@ -43,7 +45,9 @@ func (g *Gateway) control() admin.Control {
 	return admin.Control{
 		Buckets: g.status, Command: g.command, Throttle: g.throttle, Cache: g.cache, Ready: g.ready,
 		Metrics:      promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{}),
-		Certificates: g.listCertificates, Conditions: g.conditions, Doctor: g.doctor, TestNotify: g.notifier.Test,
+		Certificates: g.listCertificates, Doctor: g.doctor, Reload: g.Reload,
+		Conditions: func() []migrate.Condition { return g.now.Load().conditions() },
+		TestNotify: func(ctx context.Context) []notify.Result { return g.now.Load().notifier.Test(ctx) },
 		Verify: func(ctx context.Context, bucket string) (*migrate.Verification, error) {
 			o, err := g.Operator(ctx, bucket)
 			if err != nil {
@@ -99,7 +103,7 @@ func (g *Gateway) command(ctx context.Context, name string, c migrate.Command, o
 // being begins where the others are.
 func (g *Gateway) commandAll(ctx context.Context, c migrate.Command, order migrate.Order) (migrate.Report, error) {
 	all := migrate.Report{Bucket: config.Wildcard, Command: c, DryRun: order.DryRun}
-	names, err := g.wildcardBuckets(ctx)
+	names, err := g.now.Load().wildcardBuckets(ctx)
 	if err != nil {
 		return all, err
 	}
@@ -151,7 +155,7 @@ func (g *Gateway) commandAll(ctx context.Context, c migrate.Command, order migra
 
 // wildcardBuckets names the buckets that the old store holds and that have no mapping of
 // their own.
-func (g *Gateway) wildcardBuckets(ctx context.Context) ([]string, error) {
+func (g *gate) wildcardBuckets(ctx context.Context) ([]string, error) {
 	any, ok := g.config.Buckets[config.Wildcard]
 	if !ok {
 		return nil, fmt.Errorf("there is no wildcard in the configuration: %w", backends.ErrNoBucket)

@@ -72,7 +72,7 @@ func (c *call) subresource() error {
 
 // listBuckets names the buckets the client may use: those of the configuration,
 // and, under the wildcard, those of the old store.
-func (g *Gateway) listBuckets(c *call) error {
+func (g *gate) listBuckets(c *call) error {
 	page, err := c.ListBuckets()
 	if err != nil {
 		return err

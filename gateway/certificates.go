@@ -19,33 +19,34 @@ import (
 	"sluice/tls"
 )
 
-// openCertificates opens what is held. Certificates are for the hosts' names, and for the
-// buckets' below those that serve S3.
-func (g *Gateway) openCertificates() (err error) {
+// certificateOptions ask for certificates for the hosts' names, and for the buckets' below
+// those that serve S3.
+func (g *gate) certificateOptions() tls.Options {
 	c := g.config.TLS
 	names := slices.Clone(c.Names)
 	for _, name := range slices.Sorted(maps.Keys(g.config.Hosts)) {
 		names = append(names, hostName(name))
 	}
-	g.certificates, err = tls.Open(tls.Options{
+	return tls.Options{
 		Mode: c.Mode, HTTP: g.config.Listen.HTTP, HTTPS: g.config.Listen.HTTPS,
-		Dir: filepath.Join(g.config.StateDir, "certificates"), Names: names, S3Hosts: g.hosts, Bucket: g.hasBucket,
-		Email: c.Email, Directory: c.ACME.Directory, CAFile: c.ACME.CAFile,
+		Dir: filepath.Join(g.config.StateDir, "certificates"), Names: names, S3Hosts: g.hosts,
+		Bucket: func(ctx context.Context, name string) (bool, error) { return g.now.Load().hasBucket(ctx, name) },
+		Email:  c.Email, Directory: c.ACME.Directory, CAFile: c.ACME.CAFile,
 		EAB: tls.EAB{KeyID: c.ACME.EAB.KeyID, Key: c.ACME.EAB.Key}, DNS: c.DNS,
 		CertFile: c.CertFile, KeyFile: c.KeyFile,
 		Redirect: c.Redirect && g.config.Listen.HTTPS != "", HSTS: time.Duration(c.HSTS), Log: g.log,
-	})
-	return err
+	}
 }
 
 // Listen opens the configured addresses, for Serve.
 func (g *Gateway) Listen(ctx context.Context) ([]net.Listener, error) {
-	return tls.Listen(ctx, g.config.Listen.HTTP, g.config.Listen.HTTPS, g.certificates.Config())
+	at := g.now.Load().config.Listen
+	return tls.Listen(ctx, at.HTTP, at.HTTPS, g.certificates.Config())
 }
 
 // hasBucket tells whether clients can use a bucket of this name. One of the wildcard is
 // not opened for it.
-func (g *Gateway) hasBucket(ctx context.Context, name string) (bool, error) {
+func (g *gate) hasBucket(ctx context.Context, name string) (bool, error) {
 	if _, named := g.config.Buckets[name]; named && name != config.Wildcard {
 		return true, nil
 	}
@@ -81,5 +82,5 @@ func (g *Gateway) doctor(ctx context.Context, o doctor.Order, seen func(doctor.C
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return doctor.Run(ctx, doctor.Options{Order: o, Config: g.config, Names: g.certificates.Doctor}, seen)
+	return doctor.Run(ctx, doctor.Options{Order: o, Config: g.now.Load().config, Names: g.certificates.Doctor}, seen)
 }

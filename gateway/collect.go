@@ -89,13 +89,17 @@ var (
 	inFlightDesc  = describe("requests_in_flight", "S3 requests that are being answered.")
 	availableDesc = describe("store_available", "0 while no request to a store has a usable answer.", "store")
 	expiryDesc    = describe("certificate_expiry_timestamp_seconds", "When a name's certificate ends.", "name")
-	troubleDesc   = describe("certificate_trouble", "1 while a name's certificate can not be had or renewed.", "name")
+	// As Prometheus calls its own.
+	reloadedDesc   = describe("config_last_reload_successful", "Whether the last attempt to reload the configuration went well.")
+	reloadTimeDesc = describe("config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded.")
+	troubleDesc    = describe("certificate_trouble", "1 while a name's certificate can not be had or renewed.", "name")
 )
 
 // Describe names the metrics.
 func (stateMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		phaseDesc, pendingDesc, conditionDesc, objectsDesc, bytesDesc, journalDesc, inFlightDesc, availableDesc, expiryDesc, troubleDesc,
+		reloadedDesc, reloadTimeDesc,
 	} {
 		to <- d
 	}
@@ -106,20 +110,24 @@ func (s stateMetrics) Collect(to chan<- prometheus.Metric) {
 	tell := func(d *prometheus.Desc, value float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	for _, b := range s.g.status() {
-		if _, named := s.g.config.Buckets[b.Bucket]; named && b.Bucket != config.Wildcard {
+	g := s.g.now.Load()
+	for _, b := range g.status() {
+		if _, named := g.config.Buckets[b.Bucket]; named && b.Bucket != config.Wildcard {
 			tellBucket(b, tell)
 		}
 	}
-	tell(journalDesc, float64(s.g.journal.Pending()))
-	tell(inFlightDesc, float64(len(s.g.requests)))
-	for name, store := range s.g.stores {
+	tell(journalDesc, float64(g.journal.Pending()))
+	tell(inFlightDesc, float64(g.requests.taken.Load()))
+	for name, store := range g.stores {
 		tell(availableDesc, number(store.reach.condition("").Status), name)
 	}
-	if s.g.certificates.Mode() == tls.Off {
+	good, at := g.reloads.last()
+	tell(reloadedDesc, number(good))
+	tell(reloadTimeDesc, float64(at.Unix()))
+	if g.certificates.Mode() == tls.Off {
 		return
 	}
-	for _, c := range s.g.certificates.Certificates() {
+	for _, c := range g.certificates.Certificates() {
 		tell(troubleDesc, number(c.Error != ""), c.Name)
 		if !c.NotAfter.IsZero() {
 			tell(expiryDesc, float64(c.NotAfter.Unix()), c.Name)

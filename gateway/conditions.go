@@ -1,10 +1,11 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
-	"time"
+	"sync"
 
 	"sluice/gateway/migrate"
 	"sluice/gateway/notify"
@@ -12,7 +13,7 @@ import (
 )
 
 // conditions are those of the gateway itself, and of the stores in use.
-func (g *Gateway) conditions() []migrate.Condition {
+func (g *gate) conditions() []migrate.Condition {
 	list := g.ownConditions()
 	for _, name := range slices.Sorted(maps.Keys(g.inUse())) {
 		list = append(list, g.stores[name].reach.condition("store "+name))
@@ -20,8 +21,8 @@ func (g *Gateway) conditions() []migrate.Condition {
 	return list
 }
 
-func (g *Gateway) ownConditions() []migrate.Condition {
-	list := []migrate.Condition{}
+func (g *gate) ownConditions() []migrate.Condition {
+	list := g.reloads.conditions()
 	if g.certificates.Mode() != tls.Off {
 		h := g.certificates.Health()
 		message := h.Message
@@ -36,18 +37,26 @@ func (g *Gateway) ownConditions() []migrate.Condition {
 	return list
 }
 
-// openNotifier prepares to tell operators of trouble.
-func (g *Gateway) openNotifier() (err error) {
-	c := g.config.Notify
-	g.notifier, err = notify.New(notify.Options{
-		URLs: c.URLs, Secret: c.WebhookSecret, Heartbeat: c.Heartbeat.URL, Every: time.Duration(c.Heartbeat.Every),
-		Repeat: time.Duration(c.Repeat), Subjects: g.subjects, Log: g.log,
-	})
-	return err
+// notify runs the notifier, and goes over to the next gate's where that has another.
+func (g *Gateway) notify(ctx context.Context) {
+	for ctx.Err() == nil {
+		n := g.now.Load().notifier
+		run, end := context.WithCancel(ctx)
+		var room sync.WaitGroup
+		room.Go(func() { n.Run(run) })
+		for ctx.Err() == nil && g.now.Load().notifier == n {
+			select {
+			case <-ctx.Done():
+			case <-g.reloads.reloaded:
+			}
+		}
+		end()
+		room.Wait()
+	}
 }
 
 // subjects are all that operators can be told of.
-func (g *Gateway) subjects() []notify.Subject {
+func (g *gate) subjects() []notify.Subject {
 	list := []notify.Subject{subject("gateway", g.ownConditions())}
 	for name := range g.inUse() {
 		list = append(list, subject("store "+name, []migrate.Condition{g.stores[name].reach.condition(notify.StoreAnswers)}))

@@ -18,43 +18,35 @@ import (
 	"sluice/backends"
 	"sluice/backends/acl"
 	"sluice/gateway/cache"
-	"sluice/gateway/config"
 	"sluice/gateway/journal"
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
-	"sluice/gateway/notify"
 	"sluice/gateway/s3api"
 	"sluice/gateway/sigv4"
 	"sluice/tls"
 )
 
-// Gateway serves S3 on the buckets of a configuration. It is an http.Handler.
+// Gateway serves S3 on the buckets of a configuration. It is an http.Handler. What follows
+// from the configuration is in the gate; here is what outlives it.
 type Gateway struct {
-	log         *slog.Logger
-	config      config.Config
-	state       *migrate.State
-	stores      map[string]*store
-	buckets     bucketSet
-	hosts       []string               // that serve S3; none: every name does
-	public      map[string]*publicHost // by name
-	proxies     proxies
-	acls        *acl.Records
-	credentials map[string]config.Credential
-	uploadKeys  [][]byte
-	verifier    *sigv4.Verifier
-	journal     *journal.Journal
-	cache       *cache.Cache
-	repairer    *migrate.Repairer
-	throttle    *throttle.Throttle // of background work
-	requests    chan struct{}      // a slot for each request in flight
-	forms       chan struct{}      // a slot for each form whose file is taken in
-	cors        *corsAnswers
-	metrics     *metrics
-	draining    atomic.Bool // no further requests should come
+	now      atomic.Pointer[gate]
+	log      *slog.Logger
+	state    *migrate.State
+	buckets  bucketSet
+	acls     *acl.Records
+	journal  *journal.Journal
+	cache    *cache.Cache
+	repairer *migrate.Repairer
+	throttle *throttle.Throttle // of background work
+	requests slots              // in flight
+	forms    chan struct{}      // a slot for each form whose file is taken in
+	cors     *corsAnswers
+	metrics  *metrics
+	draining atomic.Bool // no further requests should come
+	reloads  reloads
 
 	certificates *tls.Keeper
-	notifier     *notify.Notifier
 	examination  chan struct{} // by the doctor: a slot for the one that there may be
 }
 
@@ -70,13 +62,14 @@ func (g *Gateway) Run(ctx context.Context) error {
 	rooms.Go(func() { g.cache.Run(ctx) })
 	rooms.Go(func() { g.certificates.Run(ctx) })
 	rooms.Go(func() { g.askAway(ctx) })
-	rooms.Go(func() { g.notifier.Run(ctx) })
+	rooms.Go(func() { g.notify(ctx) })
 	rooms.Wait()
 	return g.Close()
 }
 
 // Close gives up a gateway that was opened but never served.
 func (g *Gateway) Close() error {
+	g.reloads.end()
 	err := errors.Join(g.journal.Close(), g.acls.Close())
 	if g.certificates != nil {
 		g.certificates.Close()
@@ -85,7 +78,9 @@ func (g *Gateway) Close() error {
 }
 
 // ServeHTTP answers one request.
-func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.now.Load().answer(w, r) }
+
+func (g *gate) answer(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Server"] = serverHeader
 	r = g.proxies.believe(r)
 	if h := g.public[hostName(r.Host)]; h != nil {
@@ -104,7 +99,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer p.end()
 	defer func() { g.answered("s3", cmp.Or(string(op), "unknown"), p, r, start) }()
 	w = p
-	err := admit(g.requests, func() error { return g.serve(w, r, &op) })
+	err := g.requests.admit(g.config.Limits.Requests, func() error { return g.serve(w, r, &op) })
 	if err != nil {
 		answer := s3Error(err)
 		s3api.WriteError(w, r, answer, r.URL.Path, id)
@@ -118,7 +113,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // answered counts a request, and writes it into the access log. Its query is left out, which
 // may hold a signature.
-func (g *Gateway) answered(host, operation string, p *patience, r *http.Request, start time.Time) {
+func (g *gate) answered(host, operation string, p *patience, r *http.Request, start time.Time) {
 	took := time.Since(start)
 	g.metrics.answered(host, operation, p, took)
 	if g.config.Log.Access {
@@ -129,22 +124,10 @@ func (g *Gateway) answered(host, operation string, p *patience, r *http.Request,
 	}
 }
 
-// admit bounds the requests in flight by their slots: past the bound a client is asked to
-// slow down instead of being queued.
-func admit(slots chan struct{}, serve func() error) error {
-	select {
-	case slots <- struct{}{}:
-		defer func() { <-slots }() // a torn body ends in a panic
-		return serve()
-	default:
-		return s3api.ErrorFor("SlowDown", "")
-	}
-}
-
 // call is one request on its way: what is asked, of which bucket, by whom.
 type call struct {
 	*s3api.Request
-	g      *Gateway
+	g      *gate
 	w      http.ResponseWriter
 	r      *http.Request
 	who    *sigv4.Identity
@@ -155,7 +138,7 @@ type call struct {
 
 // serve reads the request, finds out who asks and whether they may, and runs it. What is
 // asked for is in op at once.
-func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, op *s3api.Op) error {
+func (g *gate) serve(w http.ResponseWriter, r *http.Request, op *s3api.Op) error {
 	req, err := s3api.Parse(r, g.bucketOf(r.Host))
 	if err != nil {
 		return err
@@ -182,7 +165,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, op *s3api.Op) er
 }
 
 // run finds the bucket and runs the operation on it.
-func (g *Gateway) run(c *call) (err error) {
+func (g *gate) run(c *call) (err error) {
 	if c.Bucket != "" && c.Op != s3api.CreateBucket {
 		if c.bucket, err = g.buckets.get(c.r.Context(), c.Bucket); err != nil {
 			return err
@@ -198,7 +181,7 @@ func (g *Gateway) run(c *call) (err error) {
 // bucketError is what a client is told when a bucket is not there. If its name is
 // in the configuration that is the operator's trouble, and clients hear of it as
 // of an outage.
-func (g *Gateway) bucketError(name string, err error) error {
+func (g *gate) bucketError(name string, err error) error {
 	if _, named := g.config.Buckets[name]; named || !errors.Is(err, backends.ErrNoBucket) {
 		return err
 	}
@@ -217,7 +200,7 @@ func (g *Gateway) drop(name string) error {
 
 // bucketOf is the bucket that a host name carries in front of one of ours
 // (virtual-host style), or "". A port is ignored.
-func (g *Gateway) bucketOf(host string) string {
+func (g *gate) bucketOf(host string) string {
 	host = hostName(host)
 	for _, ours := range g.hosts {
 		if bucket, ok := strings.CutSuffix(host, "."+ours); ok {
@@ -228,7 +211,7 @@ func (g *Gateway) bucketOf(host string) string {
 }
 
 // dispatch runs the operation.
-func (g *Gateway) dispatch(c *call) error {
+func (g *gate) dispatch(c *call) error {
 	switch c.Op {
 	case s3api.GetObject:
 		return c.getObject()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,7 +23,7 @@ import (
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
-	"sluice/gateway/sigv4"
+	"sluice/tls"
 )
 
 // Open puts a gateway together from its configuration: the stores, the journal,
@@ -45,35 +44,32 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	if err != nil {
 		return nil, errors.Join(err, records.Close())
 	}
-	objects := newCache(c)
-	trusted, err := c.Proxies()
-	if err != nil {
-		return nil, errors.Join(err, records.Close(), acls.Close())
-	}
+	objects := cache.New(cacheOptions(c))
 	slow, err := throttle.New(c.Migration.Backfill.Limits())
 	if err != nil {
 		return nil, errors.Join(err, records.Close(), acls.Close())
 	}
 	m := c.Migration.Mirror
 	g := &Gateway{
-		log: log, metrics: newMetrics(), throttle: slow, cache: objects, config: c, state: state, acls: acls, proxies: trusted,
-		requests: make(chan struct{}, c.Limits.Requests), forms: make(chan struct{}, formSlots), cors: newCORSAnswers(),
-		examination: make(chan struct{}, 1),
-		buckets:     bucketSet{open: make(map[string]*openBucket)},
+		log: log, metrics: newMetrics(), throttle: slow, cache: objects, state: state, acls: acls,
+		forms: make(chan struct{}, formSlots), cors: newCORSAnswers(),
+		examination: make(chan struct{}, 1), buckets: bucketSet{open: make(map[string]*openBucket)},
 		journal: journal.New(records, journal.Options{
 			Limit: m.MaxPending, Quarantine: time.Duration(m.Quarantine),
 			Changed: func(k journal.Key) { objects.Remove(cache.Key(k)) },
 		}),
 	}
+	g.reloads.init()
 	g.metrics.registry.MustRegister(cacheMetrics{objects}, stateMetrics{g})
-	g.identify()
-	if err := g.openCertificates(); err != nil {
+	n, err := newGate(g, c, nil)
+	if err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
-	if err := g.openNotifier(); err != nil {
+	g.now.Store(n)
+	if g.certificates, err = tls.Open(n.certificateOptions()); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
-	if err := g.openBuckets(ctx); err != nil {
+	if err := n.openBuckets(ctx); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
 	g.repairer = &migrate.Repairer{
@@ -83,14 +79,13 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	return g, nil
 }
 
-// newCache is the cache of a configuration.
-func newCache(c config.Config) *cache.Cache {
-	return cache.New(cache.Options{
+func cacheOptions(c config.Config) cache.Options {
+	return cache.Options{
 		MaxBytes: int64(c.Cache.Memory), MaxObject: int64(c.Cache.MaxObjectSize),
 		TTL: time.Duration(c.Cache.TTL), Stale: time.Duration(c.Cache.Stale), Absent: time.Duration(c.Cache.NegativeTTL),
 		Dir: cmp.Or(c.Cache.Directory, filepath.Join(c.StateDir, "cache")), MaxDisk: int64(c.Cache.Disk),
 		SpoolDir: c.StateDir, MaxSpool: int64(c.Cache.Spool),
-	})
+	}
 }
 
 const (
@@ -98,47 +93,17 @@ const (
 	lazyWorkers   = 8 // copies under way at once that a bucket's reads asked for
 )
 
-// identify sets up who may sign requests and what for.
-func (g *Gateway) identify() {
-	c := g.config
-	g.credentials = make(map[string]config.Credential, len(c.Credentials))
-	for _, k := range c.Credentials {
-		g.credentials[k.AccessKeyID] = k
-		// Upload ids are authenticated with the clients' secrets: those are the
-		// same on every gateway and survive the loss of the state directory.
-		key := sha256.Sum256([]byte("sluice upload ids\x00" + k.SecretAccessKey))
-		g.uploadKeys = append(g.uploadKeys, key[:])
-	}
-	g.verifier = &sigv4.Verifier{
-		Key: func(id string) (sigv4.Key, bool) {
-			k, ok := g.credentials[id]
-			return sigv4.Key{Secret: k.SecretAccessKey, SessionToken: k.SessionToken, Expires: k.Expires}, ok
-		},
-		Version2: c.Version2, HostBucket: g.bucketOf,
-	}
-	g.public = make(map[string]*publicHost)
-	for name, h := range c.Hosts {
-		if name = hostName(name); h.Serve == config.ServePublic {
-			g.public[name] = newPublicHost(g, h)
-		} else {
-			g.hosts = append(g.hosts, name)
-		}
-	}
-}
-
 // openBuckets opens the stores, what they were seen to do, and the buckets that
 // have a name.
-func (g *Gateway) openBuckets(ctx context.Context) error {
+func (g *gate) openBuckets(ctx context.Context) error {
 	g.stores = make(map[string]*store, len(g.config.Stores))
-	for name, s := range g.config.Stores {
-		kept := new(store)
+	for name := range g.config.Stores {
 		var err error
-		if kept.Store, err = g.openStore(ctx, name, s, &kept.reach); err != nil {
+		if g.stores[name], err = g.openStore(ctx, name); err != nil {
 			return err
 		}
-		g.stores[name] = kept
 	}
-	g.buckets.find = g.findBucket
+	g.buckets.find = func(ctx context.Context, name string) (*openBucket, error) { return g.now.Load().findBucket(ctx, name) }
 	for name, b := range g.config.Buckets {
 		if name == config.Wildcard {
 			continue
@@ -158,26 +123,31 @@ func (g *Gateway) openBuckets(ctx context.Context) error {
 	return nil
 }
 
-func (g *Gateway) openStore(ctx context.Context, name string, s config.Store, r *reach) (*s3.Store, error) {
-	c := s.S3(name)
-	c.Stall, c.Observe = time.Duration(g.config.Migration.Mirror.StoreTimeout), g.observer(name, r)
-	return s3.New(ctx, c)
+func (g *gate) openStore(ctx context.Context, name string) (kept *store, err error) {
+	kept = new(store)
+	c := g.storeConfig(name)
+	c.Observe = g.observer(name, &kept.reach)
+	kept.Store, err = s3.New(ctx, c)
+	return kept, err
+}
+
+func (g *gate) storeConfig(name string) s3.Config {
+	c := g.config.Stores[name].S3(name)
+	c.Stall = time.Duration(g.config.Migration.Mirror.StoreTimeout)
+	return c
 }
 
 // observer tells of a store's answers: metrics, who knows whether it answers, and the
 // throttle, as of old store or new, or as of both.
 func (g *Gateway) observer(name string, r *reach) func(took time.Duration, err error) {
-	old, new := false, false
-	for _, b := range g.config.Buckets {
-		old, new = old || b.Old == name && b.New != "", new || b.New == name
-	}
 	return func(took time.Duration, err error) {
 		g.metrics.asked(name, took, err)
 		r.observe(err)
-		if old {
+		side := g.now.Load().sides[name]
+		if side.old {
 			g.throttle.Observe(throttle.OldStore, took, err)
 		}
-		if new {
+		if side.new {
 			g.throttle.Observe(throttle.NewStore, took, err)
 		}
 	}
@@ -195,7 +165,7 @@ type store struct {
 }
 
 // bucket is the store's bucket for one that clients know by name.
-func (g *Gateway) bucket(storeName, name string) *s3.Store {
+func (g *gate) bucket(storeName, name string) *s3.Store {
 	if g.config.Stores[storeName].Bucket != "" {
 		return g.stores[storeName].Store
 	}
@@ -204,7 +174,7 @@ func (g *Gateway) bucket(storeName, name string) *s3.Store {
 
 // profile is what a store was seen to do: tried once after each start, on the first
 // bucket of it that is opened, and remembered for the starts at which it is down.
-func (g *Gateway) profile(ctx context.Context, name string, bucket *s3.Store) backends.Profile {
+func (g *gate) profile(ctx context.Context, name string, bucket *s3.Store) backends.Profile {
 	s := g.stores[name]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -227,14 +197,11 @@ func (g *Gateway) profile(ctx context.Context, name string, bucket *s3.Store) ba
 
 // openBucket finds out where a bucket is in its migration. One that is seen for the first
 // time has not begun with it.
-func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) (*openBucket, error) {
-	m := g.config.Migration.Mirror
+func (g *gate) openBucket(ctx context.Context, name string, b config.Bucket) (*openBucket, error) {
 	old := g.bucket(b.Old, name)
 	o := mirror.Options{
-		SyncTimeout: time.Duration(m.SyncTimeout), StoreTimeout: time.Duration(m.StoreTimeout),
-		FailOnSecondary: m.OnSecondaryError == "fail", ReadPrimary: m.Reads == "primary",
-		CopyWorkers: lazyWorkers, UploadKeys: g.uploadKeys,
-		Versioned: versioned(ctx, old),
+		Settings:    func() *mirror.Settings { return &g.now.Load().mirror },
+		CopyWorkers: lazyWorkers, Versioned: versioned(ctx, old),
 		OneServer: b.New != "" && g.config.Stores[b.Old].Endpoint == g.config.Stores[b.New].Endpoint,
 	}
 	phase, known := g.state.Phase(name)
@@ -263,15 +230,18 @@ func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) 
 		}
 	}
 	operator, err := migrate.NewOperator(
-		&migrate.Migration{Bucket: bucket, State: g.state, Log: g.log, Hold: time.Duration(g.config.Migration.Hold)},
-		g.throttle, g.config.Migration.Backfill.Order, g.config.StateDir,
+		&migrate.Migration{
+			Bucket: bucket, State: g.state, Log: g.log,
+			Hold: func() time.Duration { return time.Duration(g.now.Load().config.Migration.Hold) },
+		},
+		g.throttle, func() []config.Rule { return g.now.Load().config.Migration.Backfill.Order }, g.config.StateDir,
 	)
 	return &openBucket{Bucket: bucket, operator: operator}, err
 }
 
 // firstPhase is where a bucket begins that there is no record of: before its migration;
 // or, under a wildcard, where the others are.
-func (g *Gateway) firstPhase(ctx context.Context, name string, old, new *s3.Store) (mirror.Phase, error) {
+func (g *gate) firstPhase(ctx context.Context, name string, old, new *s3.Store) (mirror.Phase, error) {
 	phase := mirror.Phase{Name: mirror.Passthrough, Epoch: 1}
 	_, named := g.config.Buckets[name]
 	any, begun := g.state.Phase(config.Wildcard)
@@ -296,7 +266,7 @@ func (g *Gateway) firstPhase(ctx context.Context, name string, old, new *s3.Stor
 }
 
 // mirrored is a configured store's bucket as a mirror takes it: with ACLs in any case.
-func (g *Gateway) mirrored(ctx context.Context, clients, name string, bucket *s3.Store) *mirror.Store {
+func (g *gate) mirrored(ctx context.Context, clients, name string, bucket *s3.Store) *mirror.Store {
 	c := g.config.Stores[name]
 	s := &mirror.Store{Store: bucket, Profile: g.profile(ctx, name, bucket), Circuit: &g.stores[name].circuit, ReadOnly: c.ReadOnly}
 	if !s.Profile.ACLs || c.ACLs == config.ACLsKept {

@@ -14,7 +14,7 @@ const formSlots = 64
 // postObject answers an upload by HTML form. What is signed is the form's policy,
 // not the request; so the form is read, up to its file, before it is known who
 // sends it.
-func (g *Gateway) postObject(w http.ResponseWriter, r *http.Request, req *s3api.Request) error {
+func (g *gate) postObject(w http.ResponseWriter, r *http.Request, req *s3api.Request) error {
 	form, err := req.PostForm(r)
 	if err != nil {
 		return err

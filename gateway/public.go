@@ -22,28 +22,37 @@ import (
 // CDN: it answers reads of single objects and nothing else. What a request carries beside
 // its path, range and conditions is not looked at and never reaches a store.
 type publicHost struct {
-	g            *Gateway
-	slots        chan struct{} // one for each request that is being answered
-	paths        []publicPath  // the longest prefixes first
+	g            *gate
+	slots        *slots       // of requests that are being answered
+	paths        []publicPath // the longest prefixes first
 	cacheControl []string
 	headers      http.Header // of every object
 	purge        config.Purge
+	mark         *mark
 	secure       *publicHost // by TLS: with Strict-Transport-Security
 }
+
+// mark tells the heads that one host made from those of others, and keeps nothing of a host
+// in memory that a reload has replaced.
+type mark struct{ _ byte }
 
 // publicPath maps the paths below a prefix to a bucket's keys.
 type publicPath struct{ prefix, bucket string }
 
-// newPublicHost is a host of the configuration.
-func newPublicHost(g *Gateway, c config.Host) *publicHost {
+// newPublicHost is a host of the configuration. before is who had its name in the former
+// one, or nil.
+func newPublicHost(g *gate, c config.Host, before *publicHost) *publicHost {
 	h := &publicHost{
-		g: g, slots: make(chan struct{}, g.config.Limits.Requests), cacheControl: []string{cmp.Or(c.CacheControl, "public, max-age=31536000")},
+		g: g, slots: new(slots), mark: new(mark), cacheControl: []string{cmp.Or(c.CacheControl, "public, max-age=31536000")},
 		headers: http.Header{
 			"Access-Control-Allow-Origin":   {"*"},
 			"Access-Control-Expose-Headers": {"Accept-Ranges, Content-Range, ETag, Content-Length"},
 			"Content-Security-Policy":       {"default-src 'none'; form-action 'none'"},
 			"X-Content-Type-Options":        {"nosniff"},
 		},
+	}
+	if before != nil {
+		h.slots = before.slots
 	}
 	h.purge = config.Purge{Header: cmp.Or(c.Purge.Header, "Secret-Header"), Secret: c.Purge.Secret}
 	for name, value := range c.Headers {
@@ -59,6 +68,7 @@ func newPublicHost(g *Gateway, c config.Host) *publicHost {
 	}
 	slices.SortFunc(h.paths, func(a, b publicPath) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
 	secure := *h
+	secure.mark = new(mark)
 	secure.headers = make(http.Header)
 	tls.SetHSTS(secure.headers, time.Duration(g.config.TLS.HSTS))
 	maps.Copy(secure.headers, h.headers)
@@ -87,7 +97,7 @@ func (h *publicHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case h.mayPurge(r):
 		h.drop(p, r.URL.Path)
 	case r.Method == http.MethodGet, r.Method == http.MethodHead:
-		err = admit(h.slots, func() error { return h.show(p, r) })
+		err = h.slots.admit(h.g.config.Limits.Requests, func() error { return h.show(p, r) })
 	case r.Method == http.MethodOptions:
 		h.preflight(p)
 	default:

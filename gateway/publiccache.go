@@ -14,7 +14,7 @@ import (
 )
 
 // held answers what a GET without conditions is answered from the cache, as show would.
-func (g *Gateway) held(host, path string, secure bool) (express.Hit, bool) {
+func (g *gate) held(host, path string, secure bool) (express.Hit, bool) {
 	h := g.public[hostName(host)]
 	if h == nil || !secure && g.certificates.Redirects() {
 		return express.Hit{}, false
@@ -35,8 +35,8 @@ func (g *Gateway) held(host, path string, secure bool) (express.Hit, bool) {
 		return express.Hit{}, false
 	}
 	memo := e.Memo.Load()
-	if memo == nil || memo.By != h {
-		memo = &cache.Memo{By: h, Head: h.head(e)}
+	if memo == nil || memo.By != h.mark {
+		memo = &cache.Memo{By: h.mark, Head: h.head(e)}
 		e.Memo.Store(memo)
 	}
 	g.metrics.held.Inc()
@@ -54,7 +54,7 @@ func (h *publicHost) head(e *cache.Entry) []byte {
 }
 
 // others are the headers that make a request one for ServeHTTP.
-func (g *Gateway) others() []string {
+func (g *gate) others() []string {
 	others := []string{forwardedHost}
 	for _, h := range g.public {
 		if h.purge.Secret != "" {

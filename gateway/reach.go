@@ -77,7 +77,7 @@ func cause(err error) string {
 }
 
 // inUse names the stores that the buckets are on in their phases, each with a bucket there.
-func (g *Gateway) inUse() map[string]string {
+func (g *gate) inUse() map[string]string {
 	used := make(map[string]string)
 	for _, name := range slices.Sorted(maps.Keys(g.config.Buckets)) {
 		b := g.config.Buckets[name]
@@ -110,9 +110,10 @@ func (g *Gateway) askAway(ctx context.Context) {
 		case <-time.After(askEvery):
 		}
 		var asking sync.WaitGroup
-		for store, bucket := range g.inUse() {
-			if g.stores[store].reach.failed() {
-				asking.Go(func() { g.ask(ctx, store, bucket) })
+		now := g.now.Load()
+		for store, bucket := range now.inUse() {
+			if now.stores[store].reach.failed() {
+				asking.Go(func() { now.ask(ctx, store, bucket) })
 			}
 		}
 		asking.Wait()
@@ -120,7 +121,7 @@ func (g *Gateway) askAway(ctx context.Context) {
 }
 
 // ask asks a store anything; the answer is observed.
-func (g *Gateway) ask(ctx context.Context, store, bucket string) {
+func (g *gate) ask(ctx context.Context, store, bucket string) {
 	ctx, cancel := context.WithTimeout(ctx, askEvery)
 	defer cancel()
 	if bucket == config.Wildcard {

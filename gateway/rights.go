@@ -23,7 +23,7 @@ type rights struct {
 
 // rightsOf answers what the configuration grants. A client without a signature
 // may read objects where a bucket is open to everyone, and never list them.
-func (g *Gateway) rightsOf(who *sigv4.Identity, bucket string) rights {
+func (g *gate) rightsOf(who *sigv4.Identity, bucket string) rights {
 	if who.Anonymous {
 		b, named := g.config.Buckets[bucket]
 		if !named {

@@ -25,8 +25,8 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 		Handler: g.certificates.Handler(g, refusePlain),
 		// A client that does not get its headers across, or keeps a connection
 		// for nothing, is let go. For bodies there is patience: they may be large.
-		ReadHeaderTimeout: min(30*time.Second, time.Duration(g.config.Limits.ClientTimeout)),
-		IdleTimeout:       2 * time.Minute,
+		ReadHeaderTimeout: g.now.Load().headerTimeout(),
+		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}
@@ -54,12 +54,9 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	var fronts []*express.Listener
 	for _, l := range listeners {
 		g.log.Info("serving", "address", l.Addr().String())
-		if len(g.public) > 0 && !g.config.Log.Access { // which has a line for every request
-			front := g.express(l, server)
-			fronts = append(fronts, front)
-			l = front
-		}
-		serving.Go(func() { failed <- server.Serve(l) })
+		front := g.express(l)
+		fronts = append(fronts, front)
+		serving.Go(func() { failed <- server.Serve(front) })
 	}
 	select {
 	case <-ctx.Done():
@@ -75,8 +72,9 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 // not in time. Operators are served until then.
 func (g *Gateway) drain(ctx context.Context, server, operators *http.Server, fronts []*express.Listener) error {
 	g.draining.Store(true)
-	limit := time.Duration(g.config.Limits.Drain)
-	g.log.Info("ending: requests in flight may finish; a second signal breaks them off", "requests", len(g.requests), "within", limit)
+	g.reloads.end()
+	limit := time.Duration(g.now.Load().config.Limits.Drain)
+	g.log.Info("ending: requests in flight may finish; a second signal breaks them off", "requests", g.requests.taken.Load(), "within", limit)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	err := server.Shutdown(ctx)
@@ -97,17 +95,34 @@ func (g *Gateway) drain(ctx context.Context, server, operators *http.Server, fro
 	return err
 }
 
-// express answers what it can of a listener's requests before the server.
-func (g *Gateway) express(l net.Listener, server *http.Server) *express.Listener {
-	return express.NewListener(l, express.Options{
-		Find: g.held, Others: g.others(),
-		Header: server.ReadHeaderTimeout, Idle: server.IdleTimeout, Client: time.Duration(g.config.Limits.ClientTimeout),
-	})
+const idleTimeout = 2 * time.Minute
+
+// headerTimeout is what a client has for its headers. net/http keeps to that of the start.
+func (g *gate) headerTimeout() time.Duration {
+	return min(30*time.Second, time.Duration(g.config.Limits.ClientTimeout))
+}
+
+// express answers what it can of a listener's requests before the server, by the gate in
+// force.
+func (g *Gateway) express(l net.Listener) *express.Listener {
+	g.reloads.seen.Lock()
+	defer g.reloads.seen.Unlock()
+	front := express.NewListener(l, g.now.Load().expressOptions())
+	g.reloads.fronts = append(g.reloads.fronts, front)
+	return front
+}
+
+func (g *gate) expressOptions() express.Options {
+	o := express.Options{Header: g.headerTimeout(), Idle: idleTimeout, Client: time.Duration(g.config.Limits.ClientTimeout)}
+	if len(g.public) > 0 && !g.config.Log.Access { // which has a line for every request
+		o.Find, o.Others = g.held, g.others()
+	}
+	return o
 }
 
 // guard asks for the token of who does not come by the socket.
 func (g *Gateway) guard(operators *http.Server) error {
-	token, err := admin.Token(g.config.StateDir)
+	token, err := admin.Token(g.now.Load().config.StateDir)
 	operators.Handler = admin.Guard(operators.Handler, token)
 	return err
 }

@@ -21,7 +21,7 @@ import (
 
 // createBucket makes a bucket of the wildcard on both stores. A client that makes
 // sure of a configured bucket may go on: that one is the operator's to make.
-func (g *Gateway) createBucket(c *call) error {
+func (g *gate) createBucket(c *call) error {
 	r, err := c.Subresource(c.r.Method, c.body)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (g *Gateway) createBucket(c *call) error {
 // createOnStores: the old store's answer is the client's. The new one is not told
 // the region, which is its own; what it makes nothing of is made when the bucket is
 // opened.
-func (g *Gateway) createOnStores(
+func (g *gate) createOnStores(
 	ctx context.Context, any config.Bucket, name string, r backends.SubresourceRequest,
 ) (*backends.SubresourceResult, error) {
 	life := g.buckets.lifeOf(name)
@@ -83,7 +83,7 @@ func (g *Gateway) createOnStores(
 
 // findBucket opens a bucket that is not open: one of the wildcard that was not used
 // yet, or one with a name whose stores were not there.
-func (g *Gateway) findBucket(ctx context.Context, name string) (*openBucket, error) {
+func (g *gate) findBucket(ctx context.Context, name string) (*openBucket, error) {
 	mapping, named := g.config.Buckets[name]
 	if any, ok := g.config.Buckets[config.Wildcard]; !named && ok {
 		mapping = any
@@ -108,7 +108,7 @@ func (g *Gateway) findBucket(ctx context.Context, name string) (*openBucket, err
 
 // makeMirror makes sure that the old store holds a bucket of the wildcard, and makes
 // the new store's if it is missing.
-func (g *Gateway) makeMirror(ctx context.Context, any config.Bucket, name string) error {
+func (g *gate) makeMirror(ctx context.Context, any config.Bucket, name string) error {
 	phase, known := g.state.Phase(name)
 	holder := any.Old
 	if phase.Name == mirror.Switched || phase.Name == mirror.Completed {
@@ -151,8 +151,9 @@ func exists(ctx context.Context, s *s3.Store) error {
 // bucketToRepair finds the bucket of a pending intent (migrate.Repairer.Bucket).
 func (g *Gateway) bucketToRepair(ctx context.Context, name string) (*mirror.Bucket, error) {
 	b, err := g.buckets.get(ctx, name)
-	_, named := g.config.Buckets[name]
-	_, any := g.config.Buckets[config.Wildcard]
+	configured := g.now.Load().config.Buckets
+	_, named := configured[name]
+	_, any := configured[config.Wildcard]
 	if !named && !any {
 		return nil, nil
 	}
@@ -160,7 +161,7 @@ func (g *Gateway) bucketToRepair(ctx context.Context, name string) (*mirror.Buck
 }
 
 // deleteBucket removes a bucket of the wildcard from both stores.
-func (g *Gateway) deleteBucket(c *call) error {
+func (g *gate) deleteBucket(c *call) error {
 	if _, named := g.config.Buckets[c.Bucket]; named {
 		return s3api.ErrorFor("AccessDenied", "The bucket is part of the gateway's configuration.")
 	}

@@ -65,9 +65,9 @@ func (k *Keeper) examine(ctx context.Context, c Certificate) (list []Check) {
 	add := func(check string, err error, good string) { list = append(list, newCheck(c.Name, check, err, good)) }
 	host := strings.Replace(c.Name, "*.", "sluice-doctor.", 1)
 	if Named(host) {
-		addresses, err := resolve(ctx, k.o.Resolver, host)
+		addresses, err := resolve(ctx, k.o.Load().Resolver, host)
 		add("dns", err, "it points to "+join(addresses))
-		if err == nil && k.o.Mode == Auto && host == c.Name && k.o.HTTP != "" && len(k.o.DNS) == 0 {
+		if err == nil && k.o.Load().Mode == Auto && host == c.Name && k.o.Load().HTTP != "" && len(k.o.Load().DNS) == 0 {
 			add("port 80", each(addresses, func(a netip.Addr) error { return k.probeHTTP(ctx, host, a) }),
 				"a CA's challenge reaches this gateway")
 		}
@@ -142,7 +142,7 @@ func (k *Keeper) probeHTTP(ctx context.Context, host string, at netip.Addr) erro
 	client := http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", netip.AddrPortFrom(at, k.o.Ports.HTTP).String())
+			return new(net.Dialer).DialContext(ctx, "tcp", netip.AddrPortFrom(at, k.o.Load().Ports.HTTP).String())
 		}},
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+challengePath+k.probe, nil)
@@ -171,7 +171,7 @@ func (k *Keeper) probeHTTPS(ctx context.Context, host string, ours *x509.Certifi
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
 	d := tls.Dialer{Config: &tls.Config{ServerName: host, InsecureSkipVerify: true}} // compared with ours, below
-	conn, err := d.DialContext(ctx, "tcp", netip.AddrPortFrom(at, k.o.Ports.HTTPS).String())
+	conn, err := d.DialContext(ctx, "tcp", netip.AddrPortFrom(at, k.o.Load().Ports.HTTPS).String())
 	var alert *net.OpError
 	if errors.As(err, &alert) && alert.Op == "remote error" { // as crypto/tls calls an alert
 		return errors.New("TLS is spoken, but there is no certificate for this name")

@@ -67,7 +67,7 @@ func TestDoctor(t *testing.T) {
 		{"nobody", deaf, deaf, "good.test", "port 443", false, "nobody answers"},
 	} {
 		t.Run(c.what+" "+c.subject+" "+c.check, func(t *testing.T) {
-			k.o.Ports.HTTP, k.o.Ports.HTTPS = port(c.http), port(c.https)
+			k.o.Load().Ports.HTTP, k.o.Load().Ports.HTTPS = port(c.http), port(c.https)
 			eventually(t, func() error { // the CA was tried
 				if k.Certificates()[0].Error == "" {
 					return errors.New("nothing was tried")
@@ -93,7 +93,7 @@ func TestDoctorContent(t *testing.T) {
 	writePair(t, o, "one.test")
 	o.Resolver = fakeDNS{"one.test": {"127.0.0.1"}}
 	k, _, https := serve(t, o)
-	k.o.Ports.HTTPS = netip.MustParseAddrPort(https).Port()
+	k.o.Load().Ports.HTTPS = netip.MustParseAddrPort(https).Port()
 	checks := k.Doctor(t.Context())
 	if len(checks) != 3 {
 		t.Errorf("%+v", checks)

@@ -20,9 +20,10 @@ const reloadEvery = 2 * time.Second
 
 // pair is the operator's certificate with its key.
 type pair struct {
-	o Options
+	loading sync.Mutex // one at a time; before mu
 
 	mu        sync.RWMutex
+	o         Options
 	cert, key []byte // as read last, good or not
 	served    *tls.Certificate
 	err       error // of what was read last; the one before it is served
@@ -39,6 +40,8 @@ func openPair(o Options) (*pair, error) {
 // load reads the files. A pair that is broken, such as one of which only the first file
 // was exchanged so far, leaves the old one in place.
 func (p *pair) load() {
+	p.loading.Lock()
+	defer p.loading.Unlock()
 	cert, err := os.ReadFile(p.o.CertFile)
 	key, keyErr := os.ReadFile(p.o.KeyFile)
 	err = errors.Join(err, keyErr)
@@ -61,6 +64,21 @@ func (p *pair) load() {
 		p.o.Log.Warn("the certificate's files are broken; the one before is served on", "file", p.o.CertFile, "error", err)
 	}
 	p.err = err
+}
+
+// change goes over to other files, if they hold a certificate with its key.
+func (p *pair) change(o Options) (apply func(), err error) {
+	other, err := openPair(o)
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		p.loading.Lock()
+		defer p.loading.Unlock()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.o, p.cert, p.key, p.served, p.err = o, other.cert, other.key, other.served, nil
+	}, nil
 }
 
 func (p *pair) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {

@@ -59,3 +59,38 @@ func TestBrokenFilesAtStart(t *testing.T) {
 		t.Error("an empty certificate is taken")
 	}
 }
+
+// TestOtherFiles: files whose pair is broken are not taken, and those before are read on;
+// good ones are served at once.
+func TestOtherFiles(t *testing.T) {
+	o, other := filesOptions(t), filesOptions(t)
+	writePair(t, o, "one.test")
+	k, _, https := serve(t, o)
+	shown := func() string {
+		state, err := shake(https, "", nil)
+		must(t, err)
+		return state.PeerCertificates[0].DNSNames[0]
+	}
+	next := *k.o.Load()
+	next.CertFile, next.KeyFile = other.CertFile, other.KeyFile
+	if _, err := k.Change(next); err == nil || shown() != "one.test" {
+		t.Errorf("%v, and %s is shown", err, shown())
+	}
+	writePair(t, other, "two.test")
+	apply, err := k.Change(next)
+	must(t, err)
+	if got := shown(); got != "one.test" {
+		t.Errorf("%s is shown before it is applied", got)
+	}
+	apply()
+	if got := shown(); got != "two.test" {
+		t.Errorf("%s is shown", got)
+	}
+	writePair(t, other, "three.test")
+	eventually(t, func() error {
+		if got := shown(); got != "three.test" {
+			return errors.New(got)
+		}
+		return nil
+	})
+}

@@ -24,13 +24,13 @@ func (k *Keeper) Handler(next http.Handler, refuse http.HandlerFunc) http.Handle
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.TLS != nil:
-			SetHSTS(w.Header(), k.o.HSTS)
+			SetHSTS(w.Header(), k.o.Load().HSTS)
 			next.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, challengePath) && reads(r):
 			if !k.challenge(w, r) {
 				next.ServeHTTP(w, r)
 			}
-		case !k.o.Redirect:
+		case !k.o.Load().Redirect:
 			next.ServeHTTP(w, r)
 		case browses(r):
 			http.Redirect(w, r, "https://"+k.secureHost(r.Host)+r.URL.RequestURI(), http.StatusMovedPermanently)
@@ -48,7 +48,7 @@ func SetHSTS(h http.Header, life time.Duration) {
 }
 
 // Redirects tells whether Handler lets nothing of plain HTTP through but challenges.
-func (k *Keeper) Redirects() bool { return k.source != nil && k.o.Redirect }
+func (k *Keeper) Redirects() bool { return k.source != nil && k.o.Load().Redirect }
 
 // challenge answers a CA, or Doctor.
 func (k *Keeper) challenge(w http.ResponseWriter, r *http.Request) bool {
@@ -61,7 +61,7 @@ func (k *Keeper) challenge(w http.ResponseWriter, r *http.Request) bool {
 		fmt.Fprint(w, k.probe)
 		return true
 	}
-	issuer := m.named.Issuers[0].(acmeIssuer)
+	issuer := m.plan.Load().named.Issuers[0].(acmeIssuer)
 	return certmagic.LooksLikeHTTPChallenge(r) && issuer.HandleHTTPChallenge(w, r)
 }
 
@@ -83,8 +83,8 @@ func (k *Keeper) secureHost(host string) string {
 	if err != nil {
 		name, port = strings.Trim(host, "[]"), "80"
 	}
-	_, ours, _ := net.SplitHostPort(k.o.HTTP)
-	_, secure, _ := net.SplitHostPort(k.o.HTTPS)
+	_, ours, _ := net.SplitHostPort(k.o.Load().HTTP)
+	_, secure, _ := net.SplitHostPort(k.o.Load().HTTPS)
 	switch {
 	case port == ours && secure != "443":
 		return net.JoinHostPort(name, secure)

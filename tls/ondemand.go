@@ -14,8 +14,8 @@ var (
 )
 
 // bucketOf is the bucket that stands before one of the S3 hosts in a name.
-func (m *managed) bucketOf(name string) (string, bool) {
-	for _, host := range m.o.S3Hosts {
+func (p *plan) bucketOf(name string) (string, bool) {
+	for _, host := range p.o.S3Hosts {
 		if bucket, ok := strings.CutSuffix(name, "."+host); ok && bucket != "" {
 			return bucket, true
 		}
@@ -27,7 +27,8 @@ func (m *managed) bucketOf(name string) (string, bool) {
 // ask for anything: a name for which there is no bucket is looked for once a minute, and
 // few at a time.
 func (m *managed) decide(ctx context.Context, name string) error {
-	bucket, ok := m.bucketOf(name)
+	p := m.plan.Load()
+	bucket, ok := p.bucketOf(name)
 	if !ok || m.refused.Contains(name) {
 		return fmt.Errorf("%s: %w", name, errNoBucket)
 	}
@@ -37,27 +38,27 @@ func (m *managed) decide(ctx context.Context, name string) error {
 	default:
 		return errBusy
 	}
-	known, err := m.o.Bucket(ctx, bucket)
+	known, err := p.o.Bucket(ctx, bucket)
 	switch {
 	case err == nil && known:
 		return nil
 	case err == nil:
 		m.refused.Add(name, struct{}{})
 		return fmt.Errorf("%s: %w", name, errNoBucket)
-	case m.holds(ctx, name):
+	case m.holds(ctx, p, name):
 		return nil // a store that is down takes no certificate away
 	}
 	return err
 }
 
 // holds tells whether there is a certificate for a name that is still good.
-func (m *managed) holds(ctx context.Context, name string) bool {
+func (m *managed) holds(ctx context.Context, p *plan, name string) bool {
 	for _, cert := range m.cache.AllMatchingCertificates(name) {
 		if time.Now().Before(cert.Leaf.NotAfter) {
 			return true
 		}
 	}
-	raw, err := m.onDemand.Storage.Load(ctx, siteCert(m.onDemand, name))
+	raw, err := p.onDemand.Storage.Load(ctx, siteCert(p.onDemand, name))
 	if err != nil {
 		return false
 	}

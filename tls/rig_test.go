@@ -57,7 +57,7 @@ func serve(t *testing.T, o Options) (k *Keeper, http, https string) {
 
 func serveWith(t *testing.T, k *Keeper) {
 	t.Helper()
-	listeners, err := Listen(t.Context(), k.o.HTTP, k.o.HTTPS, k.Config())
+	listeners, err := Listen(t.Context(), k.o.Load().HTTP, k.o.Load().HTTPS, k.Config())
 	must(t, err)
 	server := &http.Server{ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), Handler: k.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, r.Proto)

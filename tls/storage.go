@@ -55,6 +55,18 @@ func openStorage(dir string, log *slog.Logger) (*certmagic.FileStorage, error) {
 	return &certmagic.FileStorage{Path: dir}, nil
 }
 
+// tryStorage tells whether certificates can be written.
+func tryStorage(dir string) error {
+	f, err := os.CreateTemp(dir, "try-*")
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	if err != nil {
+		return fmt.Errorf("certificates can not be written: %w", err)
+	}
+	return nil
+}
+
 // checkCertificate reads a name's certificate, its key and what is noted of them.
 func checkCertificate(place string) error {
 	base := filepath.Join(place, filepath.Base(place))

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -90,11 +91,14 @@ type source interface {
 	run(ctx context.Context) // until ctx is done
 	list() []Certificate
 	close()
+	// change takes other options of the same mode, names and files among them. Nothing
+	// happens before apply, which does not fail.
+	change(o Options) (apply func(), err error)
 }
 
 // Keeper keeps the certificates of one gateway.
 type Keeper struct {
-	o      Options
+	o      atomic.Pointer[Options]
 	source source // nil when Off
 	probe  string // answers Doctor's own question on the challenge's path
 
@@ -102,8 +106,7 @@ type Keeper struct {
 	health Health
 }
 
-// Open reads what is there already. It asks no CA: Run does.
-func Open(o Options) (*Keeper, error) {
+func (o *Options) complete() {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -113,7 +116,13 @@ func Open(o Options) (*Keeper, error) {
 	if o.Ports.HTTP == 0 {
 		o.Ports.HTTP, o.Ports.HTTPS = 80, 443
 	}
-	k := &Keeper{o: o, probe: "sluice-" + rand.Text()}
+}
+
+// Open reads what is there already. It asks no CA: Run does.
+func Open(o Options) (*Keeper, error) {
+	o.complete()
+	k := &Keeper{probe: "sluice-" + rand.Text()}
+	k.o.Store(&o)
 	var err error
 	switch o.Mode {
 	case Auto, Internal:
@@ -128,6 +137,23 @@ func Open(o Options) (*Keeper, error) {
 		return nil, err
 	}
 	return k, nil
+}
+
+// Change prepares to go over to other options, in which Mode, HTTP, HTTPS, Dir and Directory
+// are the same. Nothing happens before apply is called, which does not fail. Certificates
+// that are held and still wanted are served on; names that are new get theirs.
+func (k *Keeper) Change(o Options) (apply func(), err error) {
+	o.complete()
+	source := func() {}
+	if k.source != nil {
+		if source, err = k.source.change(o); err != nil {
+			return nil, err
+		}
+	}
+	return func() {
+		source()
+		k.o.Store(&o)
+	}, nil
 }
 
 // Run obtains and renews certificates until ctx is done, and waits for what is under way.
@@ -169,7 +195,7 @@ func (k *Keeper) Config() *tls.Config {
 		},
 		NextProtos: []string{"h2", "http/1.1"},
 	}
-	if k.o.Mode == Auto {
+	if k.o.Load().Mode == Auto {
 		c.NextProtos = append(c.NextProtos, "acme-tls/1")
 	}
 	return c
@@ -180,7 +206,7 @@ func (k *Keeper) Mode() string {
 	if k.source == nil {
 		return Off
 	}
-	return k.o.Mode
+	return k.o.Load().Mode
 }
 
 // Certificates tells of every name that has a certificate, or should.

@@ -17,7 +17,6 @@ import (
 // ListBuckets answers all buckets of the service that the keys may list.
 func (s *Store) ListBuckets(ctx context.Context) ([]Bucket, error) {
 	service := s.WithBucket("")
-	service.virtualHost = false
 	var answer struct {
 		Buckets []Bucket `xml:"Buckets>Bucket"`
 	}
@@ -36,8 +35,8 @@ type Bucket struct {
 // with some stores, a success.
 func (s *Store) CreateBucket(ctx context.Context) error {
 	r := &request{op: "CreateBucket", method: http.MethodPut, mutation: true}
-	if s.region != "us-east-1" {
-		if err := r.withXML(locationXML{Region: s.region}); err != nil {
+	if region := s.client.Load().region; region != "us-east-1" {
+		if err := r.withXML(locationXML{Region: region}); err != nil {
 			return err
 		}
 	}

@@ -63,7 +63,7 @@ func trailerOverhead(t *backends.Trailer) int64 {
 
 // signChunked signs a request whose body is to travel in signed chunks, with a
 // trailer behind them if there is one.
-func (s *Store) signChunked(req *http.Request, keys credentials.Value, trailer *backends.Trailer) *http.Request {
+func signChunked(req *http.Request, keys credentials.Value, region string, trailer *backends.Trailer) *http.Request {
 	size := req.ContentLength
 	kind := "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 	req.ContentLength = chunkedLength(size)
@@ -75,17 +75,17 @@ func (s *Store) signChunked(req *http.Request, keys credentials.Value, trailer *
 	req.Header.Set("X-Amz-Content-Sha256", kind)
 	req.Header.Set("X-Amz-Decoded-Content-Length", fmt.Sprint(size))
 	body := req.Body
-	req = signer.SignV4(*req, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, s.region)
+	req = signer.SignV4(*req, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, region)
 	_, signature, _ := strings.Cut(req.Header.Get("Authorization"), "Signature=")
 	date := req.Header.Get("X-Amz-Date")
 	day := date[:len("20060102")]
 	key := []byte("AWS4" + keys.SecretAccessKey)
-	for _, part := range []string{day, s.region, "s3", "aws4_request"} {
+	for _, part := range []string{day, region, "s3", "aws4_request"} {
 		key = mac(key, part)
 	}
 	req.Body = &chunkedBody{
 		src: body, left: size, key: key, previous: signature, trailer: trailer,
-		scope: "\n" + date + "\n" + day + "/" + s.region + "/s3/aws4_request\n",
+		scope: "\n" + date + "\n" + day + "/" + region + "/s3/aws4_request\n",
 	}
 	return req
 }

@@ -64,7 +64,8 @@ func (s *Store) send(ctx context.Context, r *request) (*http.Response, error) {
 			GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 		})
 	}
-	req, sent, err := s.build(ctx, r)
+	by := s.client.Load()
+	req, sent, err := s.build(ctx, by, r)
 	if err != nil {
 		return nil, s.fail(r, err, false)
 	}
@@ -73,12 +74,12 @@ func (s *Store) send(ctx context.Context, r *request) (*http.Response, error) {
 	if c, ok := r.body.(io.Closer); ok {
 		defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	}
-	resp, err := s.transport.RoundTrip(req)
+	resp, err := by.transport.RoundTrip(req)
 	if err != nil {
 		// Nothing can come of a request that never had a connection, or whose
 		// last byte was never taken from its body. Of connections only net/http's
 		// own transport is known to tell.
-		_, traced := s.transport.(*http.Transport)
+		_, traced := by.transport.(*http.Transport)
 		unsent := traced && !connected.Load() || sent.unfinished()
 		return nil, s.fail(r, err, r.mutation && !unsent)
 	}
@@ -91,9 +92,9 @@ func (s *Store) send(ctx context.Context, r *request) (*http.Response, error) {
 
 // build makes the signed request. Its URL carries exactly the path that is
 // signed: net/url would clean or re-encode keys such as "a//b" or "a%2Fb".
-func (s *Store) build(ctx context.Context, r *request) (*http.Request, *countingBody, error) {
+func (s *Store) build(ctx context.Context, by *client, r *request) (*http.Request, *countingBody, error) {
 	host, path := s.endpoint.Host, "/"+s.bucket
-	if s.virtualHost {
+	if by.virtualHost && s.bucket != "" {
 		host, path = s.bucket+"."+host, ""
 	}
 	if r.key != "" {
@@ -119,14 +120,14 @@ func (s *Store) build(ctx context.Context, r *request) (*http.Request, *counting
 	case r.body != nil || r.method == http.MethodPut || r.method == http.MethodPost:
 		req.Body = http.NoBody // with Content-Length: 0
 	}
-	keys, err := s.keys.GetWithContext(&credentials.CredContext{Client: &http.Client{Transport: s.transport}, Endpoint: s.endpoint.String()})
+	keys, err := by.keys.GetWithContext(&credentials.CredContext{Client: &http.Client{Transport: by.transport}, Endpoint: s.endpoint.String()})
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding credentials: %w", err)
 	}
 	req.Header.Set("User-Agent", "sluice")
 	switch {
 	case r.trailer != nil && r.size > 0:
-		return s.signChunked(req, keys, r.trailer), sent, nil
+		return signChunked(req, keys, by.region, r.trailer), sent, nil
 	case r.size == 0:
 		req.Header.Set("X-Amz-Content-Sha256", emptySHA256)
 	case r.sha256 != "":
@@ -134,9 +135,9 @@ func (s *Store) build(ctx context.Context, r *request) (*http.Request, *counting
 	case req.Header.Get("Content-Md5") != "":
 		req.Header.Set("X-Amz-Content-Sha256", unsignedPayload)
 	default:
-		return s.signChunked(req, keys, nil), sent, nil
+		return signChunked(req, keys, by.region, nil), sent, nil
 	}
-	return signer.SignV4(*req, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, s.region), sent, nil
+	return signer.SignV4(*req, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, by.region), sent, nil
 }
 
 // cloned is a copy of a header, to be changed.

@@ -55,13 +55,19 @@ type Config struct {
 
 // Store is a bucket of an S3 service.
 type Store struct {
-	name, bucket, region string
-	endpoint             *url.URL
-	virtualHost          bool
-	keys                 *credentials.Credentials
-	transport            http.RoundTripper
-	onlyV1               *atomic.Bool // the service was seen not to know ListObjectsV2
-	observe              func(took time.Duration, err error)
+	name, bucket string
+	endpoint     *url.URL
+	client       *atomic.Pointer[client] // shared by all that WithBucket answers
+	onlyV1       *atomic.Bool            // the service was seen not to know ListObjectsV2
+	observe      func(took time.Duration, err error)
+}
+
+// client is how a service is talked to. A request uses one from its beginning to its end.
+type client struct {
+	region      string
+	virtualHost bool
+	keys        *credentials.Credentials
+	transport   http.RoundTripper
 }
 
 var _ backends.Store = (*Store)(nil)
@@ -74,21 +80,31 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("store %s: endpoint %q is not a URL like https://s3.example.com", c.Name, c.Endpoint)
 	}
 	s := &Store{
-		name: c.Name, bucket: c.Bucket, region: c.Region, endpoint: endpoint,
-		virtualHost: c.VirtualHost, transport: c.Transport, onlyV1: new(atomic.Bool), observe: c.Observe,
+		name: c.Name, bucket: c.Bucket, endpoint: endpoint,
+		client: new(atomic.Pointer[client]), onlyV1: new(atomic.Bool), observe: c.Observe,
 	}
-	if s.transport == nil {
-		if s.transport, err = NewTransport(c); err != nil {
+	by := client{region: c.Region, virtualHost: c.VirtualHost, transport: c.Transport}
+	if by.transport == nil {
+		if by.transport, err = NewTransport(c); err != nil {
 			return nil, fmt.Errorf("store %s: %w", c.Name, err)
 		}
 	}
-	s.keys = newCredentials(c, s.transport)
-	if s.region == "" {
-		if s.region, err = s.findRegion(ctx); err != nil {
+	by.keys = newCredentials(c, by.transport)
+	if by.region == "" {
+		if by.region, err = s.findRegion(ctx, by); err != nil {
+			s.Close()
 			return nil, err
 		}
 	}
+	s.client.Store(&by)
 	return s, nil
+}
+
+// Become talks to the service from now on as other does, with its keys and its connections;
+// so does every store that WithBucket made of this one. Requests under way end as they
+// began, and their connections with them.
+func (s *Store) Become(other *Store) {
+	s.client.Swap(other.client.Load()).close()
 }
 
 func newCredentials(c Config, transport http.RoundTripper) *credentials.Credentials {
@@ -154,13 +170,14 @@ func NewTransport(c Config) (*http.Transport, error) {
 
 // findRegion asks an Amazon endpoint for the bucket's region; other services
 // take any.
-func (s *Store) findRegion(ctx context.Context) (string, error) {
-	s.region = "us-east-1"
+func (s *Store) findRegion(ctx context.Context, by client) (string, error) {
+	by.region = "us-east-1"
+	s.client.Store(&by)
 	if named := s3utils.GetRegionFromURL(*s.endpoint); named != "" {
 		return named, nil
 	}
 	if !s3utils.IsAmazonEndpoint(*s.endpoint) {
-		return s.region, nil
+		return by.region, nil
 	}
 	var location struct {
 		Name string `xml:",chardata"`
@@ -175,7 +192,7 @@ func (s *Store) findRegion(ctx context.Context) (string, error) {
 	case location.Name != "":
 		return strings.TrimSpace(location.Name), nil
 	}
-	return s.region, nil
+	return by.region, nil
 }
 
 // WithBucket is the store with another bucket of the same service. It shares the
@@ -189,8 +206,11 @@ func (s *Store) WithBucket(name string) *Store {
 // ListsToAnyone tells whether the bucket's keys are listed to a stranger, who signs
 // nothing.
 func (s *Store) ListsToAnyone(ctx context.Context) (bool, error) {
+	by := *s.client.Load()
+	by.keys = credentials.NewStaticV4("", "", "")
 	stranger := *s
-	stranger.keys = credentials.NewStaticV4("", "", "")
+	stranger.client = new(atomic.Pointer[client])
+	stranger.client.Store(&by)
 	_, err := stranger.List(ctx, backends.ListRequest{MaxKeys: 1})
 	if backends.Unsupported(err) { // what is not signed is no request at all for some
 		return false, nil
@@ -202,8 +222,10 @@ func (s *Store) ListsToAnyone(ctx context.Context) (bool, error) {
 func (s *Store) Name() string { return s.name }
 
 // Close drops the idle connections.
-func (s *Store) Close() {
-	if t, ok := s.transport.(*http.Transport); ok {
+func (s *Store) Close() { s.client.Load().close() }
+
+func (c *client) close() {
+	if t, ok := c.transport.(*http.Transport); ok {
 		t.CloseIdleConnections()
 	}
 }

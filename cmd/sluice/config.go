@@ -8,12 +8,12 @@ import (
 	"sluice/gateway/config"
 )
 
-func configCommand() *cobra.Command {
+func configCommand(p program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Check or show a configuration, or what one may hold",
-		Long: `Check or show a configuration, or what one may hold. None of it needs a gateway, nor changes
-one. docs/config.md has every setting.`,
+		Short: "Check, show or reload a configuration, or tell what one may hold",
+		Long: `Check, show or reload a configuration, or tell what one may hold. docs/config.md has every
+setting.`,
 		Example: `  sluice config validate -c sluice.yaml`,
 	}
 	with := func(use, short, long string, run func(cmd *cobra.Command, file string, c config.Config) error) {
@@ -48,6 +48,7 @@ and "(hidden)" for every secret.`, func(cmd *cobra.Command, _ string, c config.C
 		return err
 	})
 	cmd.AddCommand(schemaCommand())
+	cmd.AddCommand(reloadCommand(p))
 	return cmd
 }
 

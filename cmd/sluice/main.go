@@ -85,7 +85,7 @@ invalid, 8 the gateway is unreachable, 9 not in this phase, 130 interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), demoCommand(), healthcheckCommand(), versionCommand(), configCommand(), initCommand(p), manCommand())
+	root.AddCommand(serveCommand(), demoCommand(), healthcheckCommand(), versionCommand(), configCommand(p), initCommand(p), manCommand())
 	root.AddCommand(statusCommand(p), verifyCommand(p), throttleCommand(p), cacheCommand(p), certsCommand(p), doctorCommand(p), notifyCommand(p))
 	root.AddCommand(phaseCommands(p)...)
 	root.SetOut(p.stdout)
@@ -138,6 +138,8 @@ func exitCode(ctx context.Context, err error) int {
 			return exitRefused
 		case admin.WrongPhase:
 			return exitWrongPhase
+		case admin.BadConfig:
+			return exitConfigInvalid
 		case admin.Invalid:
 			return exitUsage
 		case admin.Unavailable:

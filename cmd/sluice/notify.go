@@ -56,7 +56,7 @@ took it. The exit code is 1 if one did not.`,
 		case err != nil:
 			return err
 		case len(results) == 0:
-			return errors.New("nobody is told of trouble: name services in notify.urls, and start the gateway again")
+			return errors.New("nobody is told of trouble: name services in notify.urls, and run `sluice config reload`")
 		case failed > 0:
 			return fmt.Errorf("%d of %s failed", failed, count(int64(len(results)), "service"))
 		}

@@ -20,7 +20,7 @@ SERVICE       RESULT
 ntfy ntfy.sh  ok
 `, "")
 	f.run(t, 0, "notify", "test").expect(t, exitError, "",
-		"sluice: nobody is told of trouble: name services in notify.urls, and start the gateway again\n")
+		"sluice: nobody is told of trouble: name services in notify.urls, and run `sluice config reload`\n")
 	if o := f.run(t, 0, "notify", "test", "-o", "json"); o.code != exitError || !strings.Contains(o.stdout, `"service": "ntfy ntfy.sh"`) {
 		t.Errorf("%+v", o)
 	}

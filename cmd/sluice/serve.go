@@ -5,9 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +32,9 @@ from the configuration: start, switch and the like change it.`,
   sluice serve -c sluice.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// Also while the gateway starts or ends this must not end the program.
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
 			c, err := config.Load(file)
 			if err != nil {
 				return coded{exitConfigInvalid, err}
@@ -40,11 +46,27 @@ from the configuration: start, switch and the like change it.`,
 				debug.SetGCPercent(gcPercent)
 				defer runtime.KeepAlive(make([]byte, heapFloor))
 			}
-			log := newLogger(c.Log)
-			g, err := gateway.Open(cmd.Context(), c, log)
+			log := newLogSwitch(c.Log)
+			logger := slog.New(log)
+			g, err := gateway.Open(cmd.Context(), c, logger)
 			if err != nil {
 				return err
 			}
+			g.ReloadFrom(
+				func() (config.Config, error) {
+					systemd.Reloading(logger)
+					return config.Load(file)
+				},
+				func(inForce config.Config) {
+					log.set(inForce.Log)
+					systemd.Reloaded(logger)
+				},
+			)
+			ctx, stop := context.WithCancel(cmd.Context())
+			var reloading sync.WaitGroup
+			reloading.Go(func() { reloadOn(ctx, hangups, g) })
+			defer reloading.Wait()
+			defer stop()
 			listeners, err := g.Listen(cmd.Context())
 			if err != nil {
 				return errors.Join(err, g.Close())
@@ -53,7 +75,7 @@ from the configuration: start, switch and the like change it.`,
 			defer self.Close()
 			// To list the buckets takes the locks that clients' requests need.
 			ask := func(ctx context.Context) error { _, err := self.Buckets(ctx); return err }
-			err = systemd.Supervise(cmd.Context(), log, ask, func(ctx context.Context) error { return g.Serve(ctx, listeners...) })
+			err = systemd.Supervise(cmd.Context(), logger, ask, func(ctx context.Context) error { return g.Serve(ctx, listeners...) })
 			if err != nil {
 				return coded{exitError, err} // not the signal, whose work was done
 			}
@@ -64,19 +86,22 @@ from the configuration: start, switch and the like change it.`,
 	return cmd
 }
 
+// reloadOn reloads the configuration at each signal until ctx is done. What comes of it is in
+// the log.
+func reloadOn(ctx context.Context, signals <-chan os.Signal, g *gateway.Gateway) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+			_, _ = g.Reload(ctx, false)
+		}
+	}
+}
+
 // gcPercent is how much garbage may grow beside the live heap, in percent of it.
 const gcPercent = 50
 
 // heapFloor is counted to the live heap and takes no memory, since nothing is ever written
 // there: a gateway that holds a few MiB would else be collected many times a second.
 const heapFloor = 32 << 20
-
-func newLogger(c config.Log) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.Level)) // checked with the configuration
-	o := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, o))
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, o))
-}

@@ -23,7 +23,7 @@ func throttleCommand(p program) *cobra.Command {
 		Short: "Show or change what crawl and verification are allowed",
 		Long: `Show what crawl and verification are allowed, and what holds them back now; or change
 the limits that are named. A limit of 0, or "", is none. Changes last until the gateway is
-started again. Clients are never throttled.`,
+started again, or reloads a configuration with other limits. Clients are never throttled.`,
 		Example: `  sluice throttle
   sluice throttle --bandwidth 20MiB --old-latency 500ms
   sluice throttle --none --window 22:00-06:00`,

@@ -12,6 +12,7 @@ import (
 
 	"sluice/backends"
 	"sluice/gateway/cache"
+	"sluice/gateway/config"
 	"sluice/gateway/doctor"
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
@@ -33,6 +34,7 @@ type Control struct {
 	Conditions   func() []migrate.Condition // of the gateway itself
 	Doctor       func(ctx context.Context, o doctor.Order, seen func(doctor.Check)) error
 	TestNotify   func(ctx context.Context) []notify.Result
+	Reload       func(ctx context.Context, dryRun bool) (config.Changes, error)
 }
 
 // Handler serves
@@ -52,6 +54,7 @@ type Control struct {
 //	GET    /v1/conditions                        the gateway's own []migrate.Condition
 //	POST   /v1/doctor                            a doctor.Order; a line with a doctor.Check for each, as it ends
 //	POST   /v1/notify/test                       a list of notify.Result
+//	POST   /v1/config/reload                     a ReloadOrder; config.Changes
 //
 // Failures are an Error.
 func (c Control) Handler() http.Handler {
@@ -95,7 +98,20 @@ func (c Control) Handler() http.Handler {
 	handle("POST /v1/notify/test", func(w http.ResponseWriter, r *http.Request) error {
 		return answer(w, http.StatusOK, c.TestNotify(r.Context()))
 	})
+	handle("POST /v1/config/reload", c.reload)
 	return mux
+}
+
+func (c Control) reload(w http.ResponseWriter, r *http.Request) error {
+	var o ReloadOrder
+	if err := decode(r, &o); err != nil {
+		return err
+	}
+	changes, err := c.Reload(r.Context(), o.DryRun)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, changes)
 }
 
 func (c Control) command(w http.ResponseWriter, r *http.Request) error {
@@ -217,6 +233,8 @@ func refuse(w http.ResponseWriter, err error) {
 	var pending *mirror.PendingError
 	var refused *migrate.RefusedError
 	switch {
+	case errors.Is(err, config.ErrKept):
+		e.Kind, status = BadConfig, http.StatusUnprocessableEntity
 	case errors.As(err, &refused):
 		e.Kind, e.Report, status = Refused, &refused.Report, http.StatusConflict
 	case errors.Is(err, migrate.ErrGuard), errors.As(err, &pending):

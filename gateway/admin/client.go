@@ -12,6 +12,7 @@ import (
 	"net/url"
 
 	"sluice/gateway/cache"
+	"sluice/gateway/config"
 	"sluice/gateway/doctor"
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
@@ -33,13 +34,14 @@ type Kind string
 
 // The kinds.
 const (
-	Refused     Kind = "guard"       // a guard refused
-	WrongPhase  Kind = "wrong_phase" // the command leads out of another phase
-	NoBucket    Kind = "no_bucket"   // there is no such bucket
-	Invalid     Kind = "invalid"     // the request makes no sense
-	Unavailable Kind = "unavailable" // a store can not be reached, or writes did not end in time
-	Denied      Kind = "denied"      // the token is missing, or wrong
-	Failed      Kind = "failed"      // anything else
+	Refused     Kind = "guard"         // a guard refused
+	WrongPhase  Kind = "wrong_phase"   // the command leads out of another phase
+	NoBucket    Kind = "no_bucket"     // there is no such bucket
+	Invalid     Kind = "invalid"       // the request makes no sense
+	Unavailable Kind = "unavailable"   // a store can not be reached, or writes did not end in time
+	BadConfig   Kind = "configuration" // it can not be reloaded; the one before stays in force
+	Denied      Kind = "denied"        // the token is missing, or wrong
+	Failed      Kind = "failed"        // anything else
 )
 
 // SocketName is the admin socket's name in the state directory.
@@ -193,6 +195,19 @@ func (c *Client) TestNotify(ctx context.Context) ([]notify.Result, error) {
 	var list []notify.Result
 	err := c.do(ctx, http.MethodPost, "/v1/notify/test", nil, &list)
 	return list, err
+}
+
+// Reload has the gateway read its configuration again, and answers which settings changed, or
+// with DryRun would.
+func (c *Client) Reload(ctx context.Context, o ReloadOrder) (config.Changes, error) {
+	var changes config.Changes
+	err := c.do(ctx, http.MethodPost, "/v1/config/reload", o, &changes)
+	return changes, err
+}
+
+// ReloadOrder asks for a reload.
+type ReloadOrder struct {
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 func (c *Client) do(ctx context.Context, method, path string, body, answer any) error {

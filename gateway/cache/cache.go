@@ -32,7 +32,7 @@ type Key struct{ Bucket, Name string }
 
 // Cache is an LRU cache of objects. A nil *Cache holds nothing.
 type Cache struct {
-	o      Options
+	o      atomic.Pointer[Options]
 	seed   maphash.Seed
 	shards [shardCount]shard
 	disk   *disk // nil: memory alone
@@ -84,7 +84,8 @@ func New(o Options) *Cache {
 	if o.MaxBytes <= 0 {
 		return nil
 	}
-	c := &Cache{o: o, seed: maphash.MakeSeed()}
+	c := &Cache{seed: maphash.MakeSeed()}
+	c.o.Store(&o)
 	c.fetches.under, c.fetches.spoolDir = make(map[Ask]*fetch), o.SpoolDir
 	c.fetches.memory, c.fetches.spool = semaphore.NewWeighted(o.MaxBytes/4), semaphore.NewWeighted(o.MaxSpool)
 	perShard := o.MaxBytes / shardCount
@@ -102,6 +103,17 @@ func New(o Options) *Cache {
 		c.disk = newDisk(o.Dir, o.MaxDisk)
 	}
 	return c
+}
+
+// Change takes from o for how long what is held is believed, and what of an object is kept
+// in one piece. Other bounds stay: they are those of memory and files in use.
+func (c *Cache) Change(o Options) {
+	if c == nil {
+		return
+	}
+	next := *c.o.Load()
+	next.TTL, next.Stale, next.Absent, next.MaxObject = o.TTL, o.Stale, o.Absent, o.MaxObject
+	c.o.Store(&next)
 }
 
 // Run looks after the tier on disk until ctx is done, and waits for the stores to answer
@@ -147,7 +159,7 @@ func (c *Cache) Epoch() uint64 {
 }
 
 // Whole tells whether an object of size bytes is kept by a read of the whole.
-func (c *Cache) Whole(size int64) bool { return c != nil && size <= c.o.MaxObject }
+func (c *Cache) Whole(size int64) bool { return c != nil && size <= c.o.Load().MaxObject }
 
 // Get answers an object's entry, and its body if that is kept in one piece. What is on disk
 // comes back to memory if still answers true, as in Add.
@@ -161,7 +173,7 @@ func (c *Cache) Get(k Key, still func() bool) (e *Entry, body []byte) {
 			c.put(item{k, entire}, h, still)
 		}
 	}
-	if ok && c.o.TTL > 0 && h.entry.Age() > c.o.TTL+c.o.Stale || ok && h.entry.Absent && h.entry.Age() > c.o.Absent {
+	if o := c.o.Load(); ok && o.TTL > 0 && h.entry.Age() > o.TTL+o.Stale || ok && h.entry.Absent && h.entry.Age() > o.Absent {
 		ok = false // it goes as the least recently used
 	}
 	if !ok {
@@ -240,7 +252,7 @@ func (c *Cache) Add(k Key, e *Entry, body []byte, still func() bool) bool {
 // the memory at most.
 func (c *Cache) AddBlock(k Key, e *Entry, block int64, data []byte, still func() bool) {
 	h := held{e, data, weight(k, e, data)}
-	if e.blocks.Load()+h.weight <= c.o.MaxBytes/4 {
+	if e.blocks.Load()+h.weight <= c.o.Load().MaxBytes/4 {
 		c.put(item{k, block}, h, still)
 	}
 	if c.disk != nil {
@@ -274,7 +286,7 @@ func (c *Cache) put(i item, h held, still func() bool) bool {
 
 // AddAbsent remembers for a while that there is no such object, as Add does.
 func (c *Cache) AddAbsent(k Key, still func() bool) {
-	if c != nil && c.o.Absent > 0 {
+	if c != nil && c.o.Load().Absent > 0 {
 		e := newEntry(backends.Info{Key: k.Name}, false)
 		e.Absent = true
 		c.put(item{k, entire}, held{e, nil, weight(k, e, nil)}, still)

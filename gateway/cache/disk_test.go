@@ -140,7 +140,7 @@ func TestDiskIsNotBelieved(t *testing.T) {
 					if has(c, key(1)) {
 						t.Error("it is served")
 					}
-					if left := files(t, c.o.Dir); len(left) != 0 {
+					if left := files(t, c.o.Load().Dir); len(left) != 0 {
 						t.Errorf("left: %v", left)
 					}
 				})
@@ -184,7 +184,7 @@ func TestDiskIsBounded(t *testing.T) {
 		less := func(o *Options) { o.MaxDisk = 10 << 20 }
 		c = start(less)
 		use := func() (n int64) {
-			for _, path := range files(t, c.o.Dir) {
+			for _, path := range files(t, c.o.Load().Dir) {
 				info, err := os.Stat(path)
 				if err != nil {
 					t.Fatal(err)
@@ -216,9 +216,9 @@ func TestRemovedWhileTheDiskIsSearched(t *testing.T) {
 		c := start()
 		add(c, key(1), 5, always)
 		synctest.Wait()
-		early := New(c.o) // does not run yet
+		early := New(*c.o.Load()) // does not run yet
 		early.Remove(key(1))
-		if left := files(t, c.o.Dir); len(left) != 0 {
+		if left := files(t, c.o.Load().Dir); len(left) != 0 {
 			t.Errorf("left: %v", left)
 		}
 	})
@@ -233,7 +233,7 @@ func TestOvertakenOnDisk(t *testing.T) {
 		e, body := object(5)
 		c.disk.add(item{key(1), entire}, held{entry: e, data: body}, func() bool { looks++; return looks == 1 })
 		synctest.Wait()
-		if left := files(t, c.o.Dir); len(left) != 0 || looks != 2 {
+		if left := files(t, c.o.Load().Dir); len(left) != 0 || looks != 2 {
 			t.Errorf("%d looks, left: %v", looks, left)
 		}
 	})

@@ -87,10 +87,11 @@ const (
 
 // State tells what an entry is good for now.
 func (c *Cache) State(e *Entry) State {
+	ttl := c.o.Load().TTL
 	switch {
 	case e.doubtful.Load():
 		return Doubtful
-	case c.o.TTL > 0 && e.Age() > c.o.TTL:
+	case ttl > 0 && e.Age() > ttl:
 		return Stale
 	}
 	return Fresh
@@ -98,4 +99,4 @@ func (c *Cache) State(e *Entry) State {
 
 // Aging tells whether a stale entry may be served while it is asked for again: for as long
 // as it was fresh.
-func (c *Cache) Aging(e *Entry) bool { return c.State(e) == Stale && e.Age() < 2*c.o.TTL }
+func (c *Cache) Aging(e *Entry) bool { return c.State(e) == Stale && e.Age() < 2*c.o.Load().TTL }

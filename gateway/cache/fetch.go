@@ -98,7 +98,8 @@ func (c *Cache) Fetch(ctx context.Context, ask Ask, still func() bool, open Open
 func (c *Cache) join(ctx context.Context, ask Ask, still func() bool, open Opener) (f *fetch, joined bool) {
 	c.fetches.mu.Lock()
 	defer c.fetches.mu.Unlock()
-	if f = c.fetches.under[ask]; f != nil && f.still() && (c.o.TTL <= 0 || time.Since(f.began) < c.o.TTL) {
+	ttl := c.o.Load().TTL
+	if f = c.fetches.under[ask]; f != nil && f.still() && (ttl <= 0 || time.Since(f.began) < ttl) {
 		f.readers++
 		return f, true
 	}

@@ -150,7 +150,7 @@ func TestManyReadersOneRead(t *testing.T) {
 // restored fails unless all that fetches took was given back.
 func (c *Cache) restored(t *testing.T) {
 	t.Helper()
-	for room, size := range map[*semaphore.Weighted]int64{c.fetches.memory: c.o.MaxBytes / 4, c.fetches.spool: c.o.MaxSpool} {
+	for room, size := range map[*semaphore.Weighted]int64{c.fetches.memory: c.o.Load().MaxBytes / 4, c.fetches.spool: c.o.Load().MaxSpool} {
 		if !room.TryAcquire(size) {
 			t.Fatal("a fetch holds on to its room")
 		}

@@ -47,7 +47,7 @@ func (s *lane) head(hit Hit) {
 
 // send sends headers, a part of a body, or both.
 func (s *lane) send(head, part []byte) (err error) {
-	_ = s.conn.SetWriteDeadline(deadline(s.l.o.Client))
+	_ = s.conn.SetWriteDeadline(deadline(s.o.Client))
 	switch {
 	case len(part) == 0:
 		_, err = s.conn.Write(head)

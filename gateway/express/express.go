@@ -9,6 +9,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,7 +26,7 @@ type Hit struct {
 type Options struct {
 	// Find answers what is held of a path on a host, as http.Request would have them in
 	// Host and URL.Path; secure says that it came by TLS. It is called for every request that
-	// may be answered here, by many connections at once, and must neither wait nor panic.
+	// may be answered here, by many connections at once, and must neither wait nor panic. nil finds nothing.
 	Find func(host, path string, secure bool) (Hit, bool)
 	// Others are the names of headers with which a request is not for here, beside those of
 	// HTTP itself that change an answer.
@@ -40,7 +41,7 @@ type Options struct {
 // Listener accepts connections for an http.Server, once they have a request for it.
 type Listener struct {
 	net.Listener
-	o      Options
+	o      atomic.Pointer[Options]
 	handed chan accepted
 	closed chan struct{}
 	lanes  sync.WaitGroup
@@ -59,12 +60,17 @@ type accepted struct {
 // it accepts from l may be a *tls.Conn.
 func NewListener(l net.Listener, o Options) *Listener {
 	e := &Listener{
-		Listener: l, o: o,
-		handed: make(chan accepted), closed: make(chan struct{}), open: make(map[*lane]struct{}),
+		Listener: l,
+		handed:   make(chan accepted), closed: make(chan struct{}), open: make(map[*lane]struct{}),
 	}
+	e.o.Store(&o)
 	e.lanes.Go(e.accept)
 	return e
 }
+
+// Change puts other options in place of those there are. A request sees the ones or the
+// others, also on a connection that was open before.
+func (l *Listener) Change(o Options) { l.o.Store(&o) }
 
 // Accept answers a connection that is not for here, or not any more.
 func (l *Listener) Accept() (net.Conn, error) {

@@ -302,7 +302,7 @@ func TestAnAnswerAllocatesLittle(t *testing.T) {
 	body := make([]byte, 100<<10)
 	hit := Hit{Head: []byte("HTTP/1.1 200 OK\r\nContent-Length: 102400\r\n"), Body: body}
 	l := &Listener{closed: make(chan struct{})}
-	s := &lane{l: l, conn: nowhere{}}
+	s := &lane{l: l, conn: nowhere{}, o: new(Options)}
 	if n := testing.AllocsPerRun(100, func() { _ = s.answer(hit) }); n > 0.5 {
 		t.Errorf("%v allocations", n)
 	}

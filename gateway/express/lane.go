@@ -20,7 +20,8 @@ type lane struct {
 	conn  net.Conn
 	in    *bufio.Reader
 	state atomic.Int32
-	out   []byte // the answer's headers, and a small body
+	o     *Options // of the request that is looked at
+	out   []byte   // the answer's headers, and a small body
 	parts [2][]byte
 	both  net.Buffers // the parts, while they are sent
 }
@@ -48,6 +49,12 @@ func (s *lane) end() { _ = s.conn.Close() }
 // run answers requests as long as they are for here, then what goes to net/http; nil for a
 // connection that is at its end.
 func (s *lane) run() net.Conn {
+	if s.o = s.l.o.Load(); s.o.Find == nil { // net/http has it as it came
+		if !s.take() {
+			return nil
+		}
+		return s.conn
+	}
 	t, secure := s.conn.(*tls.Conn)
 	if secure && !s.shake(t) {
 		if !s.take() {
@@ -62,7 +69,7 @@ func (s *lane) run() net.Conn {
 		}
 		hit, ok := Hit{}, false
 		if is == ours {
-			hit, ok = s.l.o.Find(asked.host, asked.path, secure)
+			hit, ok = s.o.Find(asked.host, asked.path, secure)
 		}
 		if !ok {
 			return s.handOver()
@@ -77,7 +84,7 @@ func (s *lane) run() net.Conn {
 // shake does the TLS handshake; false if the connection is for net/http as it is: that
 // speaks h2, and tells operator and client why a handshake failed.
 func (s *lane) shake(t *tls.Conn) bool {
-	_ = t.SetDeadline(deadline(s.l.o.Header))
+	_ = t.SetDeadline(deadline(s.o.Header))
 	err := t.Handshake()
 	_ = t.SetDeadline(time.Time{})
 	protocol := t.ConnectionState().NegotiatedProtocol
@@ -87,9 +94,9 @@ func (s *lane) shake(t *tls.Conn) bool {
 // await waits until it is known what a request is: nothing if none came in time. It is left
 // unread.
 func (s *lane) await(first bool) (request, verdict) {
-	limit := s.l.o.Idle
+	limit := s.o.Idle
 	if first {
-		limit = s.l.o.Header
+		limit = s.o.Header
 	}
 	_ = s.conn.SetReadDeadline(deadline(limit))
 	for begun, seen := first, 0; ; {
@@ -97,13 +104,16 @@ func (s *lane) await(first bool) (request, verdict) {
 		// What a line is known by its end alone: net/http would wait for it, too.
 		if whole := bytes.LastIndexByte(got, '\n') + 1; whole > seen {
 			seen = whole
-			if asked, is := parse(got[:whole], s.l.o.Others); is != nothing {
+			if s.o = s.l.o.Load(); s.o.Find == nil {
+				return request{}, others
+			}
+			if asked, is := parse(got[:whole], s.o.Others); is != nothing {
 				return asked, is
 			}
 		}
 		if len(got) > 0 && !begun {
 			begun = true
-			_ = s.conn.SetReadDeadline(deadline(s.l.o.Header))
+			_ = s.conn.SetReadDeadline(deadline(s.o.Header))
 		}
 		if _, err := s.in.Peek(len(got) + 1); err != nil {
 			if len(got) == 0 || errors.Is(err, os.ErrDeadlineExceeded) {

@@ -245,11 +245,13 @@ func TestCloseLetsAnAnswerFinish(t *testing.T) {
 func TestAnAnswerAfterTheEndSaysSo(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *connected) {
 		found, closed := make(chan struct{}), make(chan struct{})
-		c.o.Find = func(host, path string, _ bool) (Hit, bool) {
+		o := *c.o.Load()
+		o.Find = func(host, path string, _ bool) (Hit, bool) {
 			close(found)
 			<-closed
 			return find(host, path, false)
 		}
+		c.Change(o)
 		send(t, c, get("/held"))
 		<-found
 		synctest.Wait() // the server accepts

@@ -107,7 +107,7 @@ func TestNoDeadlineIsHandedOverToHTTP2(t *testing.T) {
 	trust.NextProtos = []string{"h2"}
 	synctest.Test(t, func(t *testing.T) {
 		p := &pipes{make(chan net.Conn), make(chan struct{})}
-		l := NewListener(tls.NewListener(p, config), Options{Header: headerTime})
+		l := NewListener(tls.NewListener(p, config), Options{Find: find, Header: headerTime})
 		defer l.Close()
 		client, server := net.Pipe()
 		go func() { p.conns <- server }()

@@ -16,11 +16,11 @@ import (
 type Crawl struct {
 	runner
 	migration *Migration
-	rules     []config.Rule
+	rules     func() []config.Rule // of the next sweep
 }
 
 // NewCrawl is a bucket's crawl, going on where the record in the directory ends.
-func NewCrawl(m *Migration, t *throttle.Throttle, rules []config.Rule, dir string) (*Crawl, error) {
+func NewCrawl(m *Migration, t *throttle.Throttle, rules func() []config.Rule, dir string) (*Crawl, error) {
 	c := &Crawl{migration: m, rules: rules, runner: runner{
 		bucket: m.Bucket, throttle: t, path: recordPath(dir, "crawl", m.Bucket.Name), log: m.Log,
 		visitor: func(s *sweep) visitor { return &copier{m.Bucket, t, s} },
@@ -42,7 +42,7 @@ func (c *Crawl) needed() bool {
 
 // anew begins a crawl. Until there is a baseline it looks at what the rules leave to
 // reads too: what new holds of that must be compared like everything else (R11).
-func (c *Crawl) anew() record { return newRecord("", c.rules, !c.bucket.Phase().Baseline) }
+func (c *Crawl) anew() record { return newRecord("", c.rules(), !c.bucket.Phase().Baseline) }
 
 func needsCrawl(p mirror.Phase) bool {
 	return p.Name == mirror.Mirroring || p.Name == mirror.Switched && !p.Backfilled
@@ -91,7 +91,7 @@ func (c *Crawl) swept() []config.Rule {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sweep == nil {
-		return c.rules
+		return c.rules()
 	}
 	return c.sweep.rec.Rules
 }

@@ -13,6 +13,7 @@ import (
 
 	"sluice/backends"
 	"sluice/backends/faulty"
+	"sluice/gateway/config"
 	"sluice/gateway/mirror"
 )
 
@@ -279,7 +280,7 @@ func TestPauseAndResume(t *testing.T) {
 // TestPauseBeforeItBegan holds too. Seen to fail without needed in Pause.
 func TestPauseBeforeItBegan(t *testing.T) {
 	inYard(t, func(t *testing.T, y *yard) {
-		c, err := NewCrawl(y.Migration, unlimited(t), nil, t.TempDir()) // nobody runs it yet
+		c, err := NewCrawl(y.Migration, unlimited(t), func() []config.Rule { return nil }, t.TempDir()) // nobody runs it yet
 		y.ok(err)
 		y.ok(c.Pause())
 		if p := c.Progress(); p == nil || p.State != Paused {

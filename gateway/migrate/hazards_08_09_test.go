@@ -75,7 +75,7 @@ func TestHazard08StoreSlow(t *testing.T) {
 	t.Run("to answer a write", func(t *testing.T) {
 		hazard(t, func(t *testing.T, r *rig) {
 			r.new.Fail(faulty.Fault{Op: "PutObject", Before: hang})
-			r.within("a write", r.options.SyncTimeout, func() { r.mustPut("k", "one") })
+			r.within("a write", r.settings.SyncTimeout, func() { r.mustPut("k", "one") })
 			r.within("a read", 0, func() { r.want("read", r.read("k"), "one") })
 			r.new.Heal()
 			r.settled("k", "one")
@@ -86,7 +86,7 @@ func TestHazard08StoreSlow(t *testing.T) {
 		hazard(t, func(t *testing.T, r *rig) {
 			large := strings.Repeat("0123456789abcdef", 400<<10)
 			r.old.Store, r.new.Store = slowBody{r.old.Store, time.Millisecond}, slowBody{r.new.Store, time.Second}
-			r.within("a write", r.options.SyncTimeout+time.Second, func() { r.mustPut("k", large) }) // and the primary's pauses
+			r.within("a write", r.settings.SyncTimeout+time.Second, func() { r.mustPut("k", large) }) // and the primary's pauses
 			r.want("read", r.read("k"), large)
 		})
 	})
@@ -95,7 +95,7 @@ func TestHazard08StoreSlow(t *testing.T) {
 		hazard(t, func(t *testing.T, r *rig) {
 			r.mustPut("k", "one")
 			r.new.Fail(faulty.Fault{Op: "GetObject", Before: hang})
-			r.within("a read", r.options.SyncTimeout, func() { r.want("read", r.read("k"), "one") })
+			r.within("a read", r.settings.SyncTimeout, func() { r.want("read", r.read("k"), "one") })
 		})
 	})
 	// Without the circuit's judgement in mutate every write waits.
@@ -306,7 +306,7 @@ func TestHazard08HangingSecondary(t *testing.T) {
 func TestHazard08SecondaryTakesNoBody(t *testing.T) {
 	hazard(t, func(t *testing.T, r *rig) {
 		r.new.Fail(faulty.Fault{Op: "PutObject", Before: hang})
-		r.within("a write", r.options.SyncTimeout, func() { r.mustPut("k", strings.Repeat("0123456789abcdef", 400<<10)) })
+		r.within("a write", r.settings.SyncTimeout, func() { r.mustPut("k", strings.Repeat("0123456789abcdef", 400<<10)) })
 	})
 }
 

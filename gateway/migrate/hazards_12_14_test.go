@@ -271,7 +271,7 @@ func TestHazard14BehindOurBack(t *testing.T) {
 			r.mustPut("k", "one")
 			r.direct(r.old, "k", "two")
 			r.want("read", r.read("k"), "two")
-		}, func(r *rig, _ *mirror.Phase) { r.options.ReadPrimary = true })
+		}, func(r *rig, _ *mirror.Phase) { r.settings.ReadPrimary = true })
 	})
 }
 

@@ -113,7 +113,7 @@ func TestHazard19HalfFailedChange(t *testing.T) {
 				}
 				put := background(func() error { return r.put("k", "two") })
 				r.await(g)
-				r.within(name, m.Hold, func() { r.failed(name, m.Do(t.Context(), c.command)) })
+				r.within(name, m.Hold(), func() { r.failed(name, m.Do(t.Context(), c.command)) })
 				if got := r.bucket.Phase(); got != before {
 					t.Errorf("phase %+v, want %+v", got, before)
 				}

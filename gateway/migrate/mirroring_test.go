@@ -142,7 +142,7 @@ func TestUnprovenBaselineReadsOldAlone(t *testing.T) {
 }
 
 func TestWriteFailsWithThePolicyFail(t *testing.T) {
-	r := newRig(t, func(r *rig, _ *mirror.Phase) { r.options.FailOnSecondary = true })
+	r := newRig(t, func(r *rig, _ *mirror.Phase) { r.settings.FailOnSecondary = true })
 	r.mustPut("k", "one")
 	r.new.SetDown(true)
 	if err := r.put("k", "two"); !errors.Is(err, mirror.ErrSecondary) {

@@ -44,9 +44,9 @@ func (e *RefusedError) Error() string {
 
 func (e *RefusedError) Unwrap() error { return ErrGuard }
 
-// NewOperator is who runs a bucket's migration, with the throttle's permission and by the
-// rules, going on where the state in the directory ends.
-func NewOperator(m *Migration, t *throttle.Throttle, rules []config.Rule, dir string) (o *Operator, err error) {
+// NewOperator is who runs a bucket's migration, with the throttle's permission and by what
+// rules answers, going on where the state in the directory ends.
+func NewOperator(m *Migration, t *throttle.Throttle, rules func() []config.Rule, dir string) (o *Operator, err error) {
 	o = &Operator{Migration: m, Audit: NewAudit(dir)}
 	if o.Crawl, err = NewCrawl(m, t, rules, dir); err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (o *Operator) steer(c Command, r Report) (Report, error) {
 // steps says what a command does, and what an operator should know.
 func (o *Operator) steps(c Command) (steps, notes []string) {
 	old, new := o.Bucket.Old().Name(), o.Bucket.New().Name()
-	hold := fmt.Sprintf("hold new writes for at most %v, and let those under way end", o.Hold)
+	hold := fmt.Sprintf("hold new writes for at most %v, and let those under way end", o.Hold())
 	record := "record the phase in the state directory (that is the decision), then in both stores' markers"
 	switch c {
 	case Start:

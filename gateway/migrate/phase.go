@@ -89,8 +89,8 @@ type Migration struct {
 	Bucket *mirror.Bucket
 	State  *State
 	Log    *slog.Logger
-	// Hold bounds how long writes are held for a change.
-	Hold time.Duration
+	// Hold answers how long writes may be held for a change.
+	Hold func() time.Duration
 }
 
 // Do changes the phase by a command, if that loses nothing.
@@ -137,7 +137,7 @@ func (m *Migration) Crawled(ctx context.Context, baseline, backfilled bool) erro
 }
 
 func (m *Migration) change(ctx context.Context, next func(mirror.Phase) (mirror.Phase, error)) error {
-	return m.Bucket.ChangePhase(ctx, m.Hold, func(ctx context.Context, p mirror.Phase) (mirror.Phase, error) {
+	return m.Bucket.ChangePhase(ctx, m.Hold(), func(ctx context.Context, p mirror.Phase) (mirror.Phase, error) {
 		n, err := next(p)
 		if err != nil {
 			return p, err

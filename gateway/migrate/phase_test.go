@@ -44,8 +44,10 @@ func (b *bench) open(t *testing.T) error {
 	log := slog.New(slog.DiscardHandler)
 	j := journal.New(journal.NewMemoryLog(), journal.Options{Limit: 100, Quarantine: time.Minute})
 	bucket := mirror.New("b", &mirror.Store{Store: b.old, Circuit: &mirror.Circuit{}}, &mirror.Store{Store: b.new, Circuit: &mirror.Circuit{}},
-		phase, j, cache.New(cache.Options{}), log, mirror.Options{SyncTimeout: time.Second, StoreTimeout: time.Second})
-	b.Migration = &Migration{Bucket: bucket, State: state, Log: log, Hold: time.Second}
+		phase, j, cache.New(cache.Options{}), log, mirror.Options{Settings: func() *mirror.Settings {
+			return &mirror.Settings{SyncTimeout: time.Second, StoreTimeout: time.Second}
+		}})
+	b.Migration = &Migration{Bucket: bucket, State: state, Log: log, Hold: func() time.Duration { return time.Second }}
 	return CheckMarkers(t.Context(), bucket, state.ID(), known)
 }
 

@@ -28,7 +28,7 @@ type rig struct {
 	journal  *journal.Journal
 	cache    *cache.Cache
 	bucket   *mirror.Bucket
-	options  mirror.Options
+	settings mirror.Settings
 	stop     func()
 
 	oldProfile, newProfile backends.Profile
@@ -47,8 +47,8 @@ var standard = backends.Profile{ConditionalCreate: true, MD5ETags: true}
 
 func newRig(t *testing.T, change ...func(*rig, *mirror.Phase)) *rig {
 	t.Helper()
-	r := &rig{t: t, log: journal.NewMemoryLog(), oldProfile: standard, newProfile: standard, limit: 1000, quarantine: quarantine, patience: 15 * time.Second, options: mirror.Options{
-		SyncTimeout: 2 * time.Second, StoreTimeout: 5 * time.Second, CopyWorkers: 2, UploadKeys: [][]byte{[]byte("test")},
+	r := &rig{t: t, log: journal.NewMemoryLog(), oldProfile: standard, newProfile: standard, limit: 1000, quarantine: quarantine, patience: 15 * time.Second, settings: mirror.Settings{
+		SyncTimeout: 2 * time.Second, StoreTimeout: 5 * time.Second, UploadKeys: [][]byte{[]byte("test")},
 	}}
 	phase := mirror.Phase{Name: mirror.Mirroring, Epoch: 1, Baseline: true}
 	for _, c := range change {
@@ -90,7 +90,9 @@ func (r *rig) start(phase mirror.Phase) {
 	log := slog.New(slog.DiscardHandler)
 	old := &mirror.Store{Store: r.old, Profile: r.oldProfile, Circuit: &mirror.Circuit{}, ReadOnly: r.readOnly}
 	new := &mirror.Store{Store: r.new, Profile: r.newProfile, Circuit: &mirror.Circuit{}}
-	r.bucket = mirror.New("b", old, new, phase, r.journal, r.cache, log, r.options)
+	r.bucket = mirror.New("b", old, new, phase, r.journal, r.cache, log, mirror.Options{
+		Settings: func() *mirror.Settings { return &r.settings }, CopyWorkers: 2,
+	})
 	repairer := &migrate.Repairer{
 		Journal: r.journal, Bucket: func(context.Context, string) (*mirror.Bucket, error) { return r.bucket, nil }, Log: log, Workers: 2, Timeout: time.Minute,
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/gateway/config"
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 )
@@ -27,8 +28,8 @@ func (r *rig) crawling(l throttle.Limits) *migrate.Operator {
 	if err := state.SetPhase(r.bucket.Name, r.bucket.Phase()); err != nil {
 		r.t.Fatal(err)
 	}
-	m := &migrate.Migration{Bucket: r.bucket, State: state, Log: slog.New(slog.DiscardHandler), Hold: 2 * time.Second}
-	o, err := migrate.NewOperator(m, slow, nil, dir)
+	m := &migrate.Migration{Bucket: r.bucket, State: state, Log: slog.New(slog.DiscardHandler), Hold: func() time.Duration { return 2 * time.Second }}
+	o, err := migrate.NewOperator(m, slow, func() []config.Rule { return nil }, dir)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -245,7 +245,7 @@ func sweepIsBounded(t *testing.T) {
 	if err := s.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if most := int64(p.most) - int64(before); most > 12<<20 || s.rec.Counts.Done.Objects != n {
+	if most := int64(p.most) - int64(before); most > 16<<20 || s.rec.Counts.Done.Objects != n {
 		t.Errorf("%d keys were swept with %d KiB", s.rec.Counts.Done.Objects, most>>10)
 	}
 }

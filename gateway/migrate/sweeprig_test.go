@@ -85,10 +85,14 @@ func (y *yard) start() {
 	y.journal = journal.New(y.log, journal.Options{Limit: 5000, Quarantine: time.Minute})
 	bucket := mirror.New("b", &mirror.Store{Store: y.old, Profile: profile, Circuit: &mirror.Circuit{}, ReadOnly: y.readOnly},
 		&mirror.Store{Store: y.new, Profile: profile, Circuit: &mirror.Circuit{}},
-		phase, y.journal, cache.New(cache.Options{}), log, mirror.Options{SyncTimeout: time.Second, StoreTimeout: 5 * time.Second, CopyWorkers: 8})
+		phase, y.journal, cache.New(cache.Options{}), log, mirror.Options{
+			Settings: func() *mirror.Settings {
+				return &mirror.Settings{SyncTimeout: time.Second, StoreTimeout: 5 * time.Second}
+			}, CopyWorkers: 8,
+		})
 	th, err := throttle.New(throttle.Limits{})
 	y.ok(err)
-	y.Operator, err = NewOperator(&Migration{Bucket: bucket, State: state, Log: log, Hold: 2 * time.Second}, th, y.rules, y.dir)
+	y.Operator, err = NewOperator(&Migration{Bucket: bucket, State: state, Log: log, Hold: func() time.Duration { return 2 * time.Second }}, th, func() []config.Rule { return y.rules }, y.dir)
 	y.ok(err)
 	repairer := &Repairer{
 		Journal: y.journal, Bucket: func(context.Context, string) (*mirror.Bucket, error) { return bucket, nil }, Log: log, Workers: 2, Timeout: time.Minute,

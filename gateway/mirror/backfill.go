@@ -117,7 +117,7 @@ func (b *Bucket) bring(ctx context.Context, v view, key string) error {
 	if !b.current(v) {
 		return nil // the caller sees it, too
 	}
-	wait, cancel := context.WithTimeout(ctx, b.o.SyncTimeout)
+	wait, cancel := context.WithTimeout(ctx, b.o.Settings().SyncTimeout)
 	defer cancel()
 	unlock, err := b.locks.lock(wait, key, alone)
 	if err != nil {

@@ -143,7 +143,7 @@ type body struct {
 	budget time.Duration // how long the secondary may still make the client wait
 }
 
-func newBody(src io.Reader, size int64, o Options) *body {
+func newBody(src io.Reader, size int64, o *Settings) *body {
 	return &body{src: src, left: size, stall: o.StoreTimeout, budget: o.SyncTimeout}
 }
 

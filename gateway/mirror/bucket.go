@@ -24,8 +24,22 @@ import (
 // see a key below it.
 const Reserved = ".sluice/"
 
-// Options are a bucket's settings; see the configuration reference.
+// Options are a bucket's settings.
 type Options struct {
+	// Settings answers those that may change while the bucket works. It is asked where
+	// one is needed.
+	Settings func() *Settings
+	// Versioned: the old store's bucket is known to keep versions.
+	Versioned bool
+	// OneServer: one server holds both stores' buckets, and can copy between them.
+	OneServer bool
+	// CopyWorkers bounds the background copies under way at once.
+	CopyWorkers int
+}
+
+// Settings are of all buckets alike; see the configuration reference. They are replaced,
+// never changed.
+type Settings struct {
 	// SyncTimeout bounds how long the secondary may make a client wait.
 	SyncTimeout time.Duration
 	// StoreTimeout bounds the wait for a store's answer to a complete request,
@@ -36,12 +50,6 @@ type Options struct {
 	FailOnSecondary bool
 	// ReadPrimary asks the primary before new (reads: primary).
 	ReadPrimary bool
-	// Versioned: the old store's bucket is known to keep versions.
-	Versioned bool
-	// OneServer: one server holds both stores' buckets, and can copy between them.
-	OneServer bool
-	// CopyWorkers bounds the background copies under way at once.
-	CopyWorkers int
 	// UploadKeys authenticate upload ids: the first signs, all verify.
 	UploadKeys [][]byte
 }

@@ -105,7 +105,7 @@ func (b *Bucket) later(ask func(context.Context)) bool {
 	}
 	b.wg.Go(func() {
 		defer func() { <-b.late }()
-		ctx, cancel := context.WithTimeout(context.Background(), b.o.StoreTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), b.o.Settings().StoreTimeout)
 		defer cancel()
 		ask(ctx)
 	})

@@ -37,15 +37,15 @@ func (b *Bucket) mutate(ctx context.Context, v view, m *mutation) error {
 		f.end()
 		return err
 	}
-	f.p.finish(b.o.StoreTimeout)
+	f.p.finish(b.o.Settings().StoreTimeout)
 	if f.p.err != nil {
-		f.s.abandon(m, f.p.err, b.o.SyncTimeout)
+		f.s.abandon(m, f.p.err, b.o.Settings().SyncTimeout)
 		f.end()
 		return f.p.err
 	}
 	mirrored := f.pass.view.mirror() != nil
 	f.finishSecondary()
-	if b.o.FailOnSecondary && mirrored && !m.invisible && !m.both {
+	if b.o.Settings().FailOnSecondary && mirrored && !m.invisible && !m.both {
 		return ErrSecondary
 	}
 	return nil
@@ -172,7 +172,7 @@ func (f *flight) deliver(ctx context.Context) error {
 		}
 		return nil
 	}
-	if err := f.body.release(f.p.tap, f.b.o.StoreTimeout); err != nil {
+	if err := f.body.release(f.p.tap, f.b.o.Settings().StoreTimeout); err != nil {
 		return err
 	}
 	if !f.ordered && f.attached() {
@@ -209,7 +209,7 @@ func (f *flight) finishSecondary() {
 	default:
 		f.body.releaseSecondary(s.tap)
 	}
-	budget := b.o.SyncTimeout
+	budget := b.o.Settings().SyncTimeout
 	if f.body != nil {
 		budget = f.body.budget
 	}
@@ -233,7 +233,7 @@ func (f *flight) finishSecondary() {
 	}
 	b.wg.Go(func() {
 		defer func() { <-b.late }()
-		s.finish(b.o.StoreTimeout)
+		s.finish(b.o.Settings().StoreTimeout)
 		f.end()
 	})
 }

@@ -80,7 +80,7 @@ func (b *Bucket) lockKeys(ctx context.Context, m *mutation) (unlock func(), err 
 	if m.kind == journal.Delete {
 		width = alone
 	}
-	wait, cancel := context.WithTimeout(ctx, b.o.SyncTimeout)
+	wait, cancel := context.WithTimeout(ctx, b.o.Settings().SyncTimeout)
 	defer cancel()
 	var held []func()
 	unlock = func() {

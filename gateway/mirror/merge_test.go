@@ -69,7 +69,7 @@ func incomplete(t *testing.T) (*Bucket, [2]*memory.Store) {
 	j := journal.New(journal.NewMemoryLog(), journal.Options{Limit: 1000, Quarantine: time.Minute})
 	old, new := &Store{Store: stores[0], Circuit: &Circuit{}}, &Store{Store: stores[1], Circuit: &Circuit{}}
 	b := New("b", old, new, Phase{Name: Switched, Epoch: 2, Baseline: true}, j, cache.New(cache.Options{}), slog.New(slog.DiscardHandler), Options{
-		SyncTimeout: time.Second, StoreTimeout: time.Second,
+		Settings: func() *Settings { return &Settings{SyncTimeout: time.Second, StoreTimeout: time.Second} },
 	})
 	return b, stores
 }

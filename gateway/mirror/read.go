@@ -74,7 +74,7 @@ func (b *Bucket) readStores(
 	ctx context.Context, v view, st journal.Stamp, r backends.GetRequest, w want,
 ) (*backends.Object, Served, error) {
 	new := notAsked
-	if v.phase.Name == Mirroring && b.secondaryMayAnswer(v, st, r) && !b.o.ReadPrimary {
+	if v.phase.Name == Mirroring && b.secondaryMayAnswer(v, st, r) && !b.o.Settings().ReadPrimary {
 		o, err := b.ask(ctx, v, r, w)
 		if st.Still() && b.current(v) {
 			switch {
@@ -191,7 +191,7 @@ func (b *Bucket) secondaryMayAnswer(v view, st journal.Stamp, r backends.GetRequ
 // secondaryMayStandIn: for a primary that is down. New was asked already while it is
 // the secondary, unless the primary goes first. A read-only old is no mirror (R12).
 func (b *Bucket) secondaryMayStandIn(v view, st journal.Stamp, r backends.GetRequest) bool {
-	return v.mirror() != nil && (v.phase.Name == Switched || b.o.ReadPrimary) && b.secondaryMayAnswer(v, st, r)
+	return v.mirror() != nil && (v.phase.Name == Switched || b.o.Settings().ReadPrimary) && b.secondaryMayAnswer(v, st, r)
 }
 
 // ask opens an object on the secondary, which is not right by definition: it gets only
@@ -202,8 +202,9 @@ func (b *Bucket) ask(ctx context.Context, v view, r backends.GetRequest, w want)
 		return nil, &backends.Error{Store: s.Name(), Op: "GetObject", Key: r.Key, Kind: backends.ErrUnavailable, Err: ErrNotTried}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	late := time.AfterFunc(b.o.SyncTimeout, func() {
-		cancel(fmt.Errorf("no answer for %v: %w", b.o.SyncTimeout, context.DeadlineExceeded))
+	limit := b.o.Settings().SyncTimeout
+	late := time.AfterFunc(limit, func() {
+		cancel(fmt.Errorf("no answer for %v: %w", limit, context.DeadlineExceeded))
 	})
 	o, err := s.open(ctx, r, w)
 	if !late.Stop() && err == nil {

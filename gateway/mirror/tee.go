@@ -123,7 +123,7 @@ func (t *tee) finish() {
 			t.b.copies.add(t.info.Key)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), t.b.o.StoreTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), t.b.o.Settings().StoreTimeout)
 	defer cancel()
 	leave, ok := t.enter(ctx)
 	if !ok {
@@ -150,7 +150,7 @@ func (t *tee) finish() {
 			return
 		}
 	}
-	if err := t.tap.hand(t.cur, t.b.o.StoreTimeout); err != nil {
+	if err := t.tap.hand(t.cur, t.b.o.Settings().StoreTimeout); err != nil {
 		t.abort(err)
 	}
 	select {

@@ -57,7 +57,7 @@ func (b *Bucket) UploadPart(ctx context.Context, r backends.PartRequest) (*backe
 	}
 	v, ids = v.holder(ids)
 	var result *backends.PutResult
-	content := newBody(r.Body, r.Size, b.o)
+	content := newBody(r.Body, r.Size, b.o.Settings())
 	m := &mutation{
 		invisible: true, part: true, alone: ids[secondary] == "",
 		body: content,

@@ -33,7 +33,7 @@ func (b *Bucket) sealUpload(key string, ids uploadIDs) string {
 	raw = binary.AppendUvarint(raw, uint64(len(ids.old)))
 	raw = append(raw, ids.old...)
 	raw = append(raw, ids.new...)
-	raw = append(raw, b.uploadMAC(b.o.UploadKeys[0], key, raw)...)
+	raw = append(raw, b.uploadMAC(b.o.Settings().UploadKeys[0], key, raw)...)
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
@@ -58,7 +58,7 @@ func (b *Bucket) openUpload(v view, op, key, id string) ([2]string, error) {
 	}
 	ids, raw, mac, ok := decodeUpload(id)
 	valid := false
-	for _, secret := range b.o.UploadKeys {
+	for _, secret := range b.o.Settings().UploadKeys {
 		valid = valid || ok && hmac.Equal(mac, b.uploadMAC(secret, key, raw))
 	}
 	if !valid {

@@ -86,7 +86,7 @@ func (s *Store) trailer(b *body, h http.Header, t *backends.Trailer) (http.Heade
 func (b *Bucket) Put(ctx context.Context, r backends.PutRequest) (*backends.PutResult, error) {
 	r.Header = objectHeader(r.Header)
 	var results [2]*backends.PutResult
-	content := newBody(r.Body, r.Size, b.o)
+	content := newBody(r.Body, r.Size, b.o.Settings())
 	m := &mutation{
 		kind: journal.Write, keys: []string{r.Key},
 		ordered: r.IfMatch != "" || r.IfNoneMatch || conditional(r.Header),

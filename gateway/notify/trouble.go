@@ -39,6 +39,10 @@ var troubles = []trouble{
 		todo: "Run `sluice certs` for the reasons and `sluice doctor` for what is in the way.",
 	},
 	{
+		condition: "configuration", after: settle, title: "the configuration could not be reloaded",
+		todo: "Mend the file, look with `sluice config validate`, and run `sluice config reload`; until then the configuration before stays in force.",
+	},
+	{
 		condition: "notifications", after: time.Minute, title: "notifications do not reach everyone",
 		todo: "Run `sluice notify test` and mend notify.urls, or the service.",
 	},

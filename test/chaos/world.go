@@ -147,9 +147,11 @@ func (w *world) boot() {
 	old := &mirror.Store{Store: &store{w.old, w, life}, Profile: profile, Circuit: &mirror.Circuit{}, ReadOnly: w.plan.ReadOnly}
 	new := &mirror.Store{Store: &store{w.new, w, life}, Profile: profile, Circuit: &mirror.Circuit{}}
 	log := slog.New(slog.DiscardHandler)
+	settings := &mirror.Settings{
+		SyncTimeout: syncTimeout, StoreTimeout: storeTimeout, UploadKeys: [][]byte{[]byte("chaos")}, ReadPrimary: w.plan.ReadPrimary,
+	}
 	g.bucket = mirror.New(bucketName, old, new, w.phase, g.journal, memory, log, mirror.Options{
-		SyncTimeout: syncTimeout, StoreTimeout: storeTimeout, CopyWorkers: 1, UploadKeys: [][]byte{[]byte("chaos")},
-		ReadPrimary: w.plan.ReadPrimary,
+		Settings: func() *mirror.Settings { return settings }, CopyWorkers: 1,
 	})
 	repairer := &migrate.Repairer{
 		Journal: g.journal, Log: log, Workers: 1, Timeout: time.Hour,

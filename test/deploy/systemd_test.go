@@ -47,7 +47,7 @@ func TestUnitAndConfiguration(t *testing.T) {
 	if path != "/etc/sluice/"+id {
 		t.Errorf("%s is called %s: beside the configuration it has another name", path, id)
 	}
-	files := regexp.MustCompile(`_file: "?` + id + `/(\w+)`).FindAllSubmatch(read(t, "deploy/systemd/sluice.yaml"), -1)
+	files := regexp.MustCompile(`_file: "?`+id+`/(\w+)`).FindAllSubmatch(read(t, "deploy/systemd/sluice.yaml"), -1)
 	if len(files) < 3 {
 		t.Errorf("the configuration asks for %d files of it", len(files))
 	}

@@ -97,6 +97,21 @@ func (g *Gateway) Configure(t testing.TB, extra string) {
 	}
 }
 
+// Rewrite puts text in another's place in the configuration, for the next reload or start.
+func (g *Gateway) Rewrite(t testing.TB, from, to string) {
+	t.Helper()
+	raw, err := os.ReadFile(g.config)
+	if err == nil && !strings.Contains(string(raw), from) {
+		err = fmt.Errorf("the configuration has no %q", from)
+	}
+	if err == nil {
+		err = os.WriteFile(g.config, []byte(strings.Replace(string(raw), from, to, 1)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // StartWildcard is Start for a gateway that serves every bucket, under the same
 // name on both stores. Clients sign with the old store's keys: to them the gateway
 // is that store. The upstreams name no bucket.
@@ -199,11 +214,23 @@ func (g *Gateway) Sluice(t testing.TB, words ...string) (stdout, stderr string, 
 // Restart starts the program again with the state and the address it had.
 func (g *Gateway) Restart(t testing.TB) {
 	t.Helper()
+	g.Begin(t)
+	g.Await(t)
+}
+
+// Begin is Restart without the wait for the end of its start.
+func (g *Gateway) Begin(t testing.TB) {
+	t.Helper()
 	g.running = exec.Command(g.binary, "serve", "-c", g.config)
 	g.running.Stderr = g.log
 	if err := g.running.Start(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Await waits until the program listens.
+func (g *Gateway) Await(t testing.TB) {
+	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		err := errors.Join(answers("tcp", g.address), answers("unix", filepath.Join(g.State(), admin.SocketName)))
