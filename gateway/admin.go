@@ -44,6 +44,7 @@ func (g *Gateway) control() admin.Control {
 		Buckets: g.status, Command: g.command, Throttle: g.throttle, Cache: g.cache, Ready: g.ready,
 		Metrics:      promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{}),
 		Certificates: g.listCertificates, Conditions: g.conditions, Doctor: g.doctor, TestNotify: g.notifier.Test,
+		Events: &g.events, Traces: &g.traces, Locate: g.locate,
 		Verify: func(ctx context.Context, bucket string) (*migrate.Verification, error) {
 			o, err := g.Operator(ctx, bucket)
 			if err != nil {
@@ -52,6 +53,18 @@ func (g *Gateway) control() admin.Control {
 			return o.Verify, nil
 		},
 	}
+}
+
+// locate tells where an object is.
+func (g *Gateway) locate(ctx context.Context, bucket, key string) (mirror.Located, error) {
+	b, err := g.buckets.getOpen(ctx, bucket)
+	switch {
+	case err != nil:
+		return mirror.Located{}, err
+	case b.operator != nil:
+		return b.operator.Locate(ctx, key), nil
+	}
+	return b.Locate(ctx, key, ""), nil
 }
 
 // ready tells why clients should go elsewhere for a while. A store that is down is no

@@ -20,6 +20,9 @@ func (g *Gateway) conditions() []migrate.Condition {
 	return list
 }
 
+// certificatesHeld is the condition that every name has a certificate.
+const certificatesHeld = "certificates"
+
 func (g *Gateway) ownConditions() []migrate.Condition {
 	list := []migrate.Condition{}
 	if g.certificates.Mode() != tls.Off {
@@ -28,7 +31,7 @@ func (g *Gateway) ownConditions() []migrate.Condition {
 		if h.OK {
 			message = fmt.Sprintf("%d are held", len(g.certificates.Certificates()))
 		}
-		list = append(list, migrate.Condition{Type: "certificates", Status: h.OK, Message: message, Since: h.Since})
+		list = append(list, migrate.Condition{Type: certificatesHeld, Status: h.OK, Message: message, Since: h.Since})
 	}
 	if len(g.config.Notify.URLs) > 0 || g.config.Notify.Heartbeat.URL != "" {
 		list = append(list, migrate.Condition(g.notifier.Condition()))
@@ -41,22 +44,32 @@ func (g *Gateway) openNotifier() (err error) {
 	c := g.config.Notify
 	g.notifier, err = notify.New(notify.Options{
 		URLs: c.URLs, Secret: c.WebhookSecret, Heartbeat: c.Heartbeat.URL, Every: time.Duration(c.Heartbeat.Every),
-		Repeat: time.Duration(c.Repeat), Subjects: g.subjects, Log: g.log,
+		Repeat: time.Duration(c.Repeat), Subjects: g.look, Log: g.log,
 	})
 	return err
 }
 
-// subjects are all that operators can be told of.
-func (g *Gateway) subjects() []notify.Subject {
-	list := []notify.Subject{subject("gateway", g.ownConditions())}
+// look looks at all that operators can be told of; what changed since the last look is an
+// event. The notifier looks every few seconds, and nobody else does.
+func (g *Gateway) look() []notify.Subject {
+	statuses := g.status()
+	list := []notify.Subject{subject(ofGateway, g.ownConditions())}
 	for name := range g.inUse() {
-		list = append(list, subject("store "+name, []migrate.Condition{g.stores[name].reach.condition(notify.StoreAnswers)}))
+		list = append(list, subject(ofStore+name, []migrate.Condition{g.stores[name].reach.condition(notify.StoreAnswers)}))
 	}
-	for _, s := range g.status() {
-		list = append(list, subject("bucket "+s.Bucket, s.Conditions))
+	for _, s := range statuses {
+		list = append(list, subject(ofBucket+s.Bucket, s.Conditions))
 	}
+	g.changes.see(time.Now(), list, statuses, g.certificates.Certificates(), g.events.Add)
 	return list
 }
+
+// What subjects are called.
+const (
+	ofGateway = "gateway"
+	ofStore   = "store "
+	ofBucket  = "bucket "
+)
 
 func subject(name string, conditions []migrate.Condition) notify.Subject {
 	s := notify.Subject{Name: name}

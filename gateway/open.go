@@ -66,6 +66,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	}
 	g.metrics.registry.MustRegister(cacheMetrics{objects}, stateMetrics{g})
 	g.identify()
+	g.remember()
 	if err := g.openCertificates(); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
@@ -163,7 +164,7 @@ func (g *Gateway) openStore(ctx context.Context, name string, s config.Store, r 
 		AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey, SessionToken: s.SessionToken,
 		SharedCredentialsFile: s.CredentialsFile, Profile: s.Profile,
 		VirtualHost: s.Addressing == "virtual", CAFile: s.CAFile, MaxConns: s.MaxConnections,
-		Stall: time.Duration(g.config.Migration.Mirror.StoreTimeout), Observe: g.observer(name, r),
+		Stall: time.Duration(g.config.Migration.Mirror.StoreTimeout), Observe: g.observer(name, r), Trace: g.call(name),
 	})
 }
 
@@ -269,7 +270,11 @@ func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) 
 		&migrate.Migration{Bucket: bucket, State: g.state, Log: g.log, Hold: time.Duration(g.config.Migration.Hold)},
 		g.throttle, g.config.Migration.Backfill.Order, g.config.StateDir,
 	)
-	return &openBucket{Bucket: bucket, operator: operator}, err
+	if err != nil {
+		return nil, err
+	}
+	operator.Audit.Told = g.audited
+	return &openBucket{Bucket: bucket, operator: operator}, nil
 }
 
 // firstPhase is where a bucket begins that there is no record of: before its migration;

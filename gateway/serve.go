@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/gateway/admin"
+	"sluice/gateway/events"
 	"sluice/gateway/express"
 )
 
@@ -33,8 +34,10 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}
+	attended, leave := context.WithCancel(background)
+	defer leave()
 	operators := &http.Server{
-		Handler: g.control().Handler(), ConnContext: admin.WithPeer,
+		Handler: g.control().Handler(), ConnContext: admin.WithPeer, BaseContext: func(net.Listener) context.Context { return attended },
 		ReadHeaderTimeout: 30 * time.Second, ErrorLog: server.ErrorLog,
 	}
 	var serving sync.WaitGroup
@@ -64,10 +67,12 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 		}
 		serving.Go(func() { failed <- server.Serve(l) })
 	}
+	g.happened(events.Info, "the gateway has started")
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	g.happened(events.Info, "the gateway is ending")
 	g.draining.Store(true)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
@@ -77,7 +82,12 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	for _, front := range fronts {
 		err = errors.Join(err, front.Drain(drain))
 	}
-	err = errors.Join(err, operators.Close())
+	leave()
+	farewell, cancelFarewell := context.WithTimeout(drain, time.Second)
+	defer cancelFarewell()
+	if operators.Shutdown(farewell) != nil { // somebody takes nothing
+		err = errors.Join(err, operators.Close())
+	}
 	serving.Wait()
 	stop()
 	return errors.Join(err, <-ended)

@@ -52,6 +52,9 @@ type Config struct {
 	// Observe is told how long the store took to answer a request that had no body, and
 	// of every failure; nil: nobody wants to know.
 	Observe func(took time.Duration, err error)
+	// Trace is told of a request before it is sent, and answers what is called at its end,
+	// or nil; nil: nobody looks.
+	Trace func(ctx context.Context, op string) (end func(err error))
 }
 
 // Store is a bucket of an S3 service.
@@ -63,6 +66,7 @@ type Store struct {
 	transport            http.RoundTripper
 	onlyV1               *atomic.Bool // the service was seen not to know ListObjectsV2
 	observe              func(took time.Duration, err error)
+	trace                func(ctx context.Context, op string) (end func(err error))
 }
 
 var _ backends.Store = (*Store)(nil)
@@ -76,7 +80,7 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{
 		name: c.Name, bucket: c.Bucket, region: c.Region, endpoint: endpoint,
-		virtualHost: c.VirtualHost, transport: c.Transport, onlyV1: new(atomic.Bool), observe: c.Observe,
+		virtualHost: c.VirtualHost, transport: c.Transport, onlyV1: new(atomic.Bool), observe: c.Observe, trace: c.Trace,
 	}
 	if s.transport == nil {
 		if s.transport, err = newTransport(c); err != nil {

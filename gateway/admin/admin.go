@@ -12,10 +12,12 @@ import (
 
 	"sluice/backends"
 	"sluice/gateway/cache"
+	"sluice/gateway/events"
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
 	"sluice/gateway/notify"
+	"sluice/gateway/trace"
 )
 
 // Control is what the API reaches.
@@ -32,6 +34,10 @@ type Control struct {
 	Conditions   func() []migrate.Condition        // of the gateway itself
 	Doctor       func(ctx context.Context) []Check // looks at everything that can be wrong around it
 	TestNotify   func(ctx context.Context) []notify.Result
+
+	Events *events.Log
+	Traces *trace.Hub
+	Locate func(ctx context.Context, bucket, key string) (mirror.Located, error)
 }
 
 // Handler serves
@@ -51,6 +57,9 @@ type Control struct {
 //	GET    /v1/conditions                        the gateway's own []migrate.Condition
 //	POST   /v1/doctor                            a list of Check
 //	POST   /v1/notify/test                       a list of notify.Result
+//	GET    /v1/events                            events.Event as server-sent events; see followEvents
+//	GET    /v1/trace                             trace.Record as server-sent events; see followTrace
+//	GET    /v1/buckets/{bucket}/object?key=KEY   a mirror.Located
 //
 // Failures are an Error.
 func (c Control) Handler() http.Handler {
@@ -96,6 +105,9 @@ func (c Control) Handler() http.Handler {
 	handle("POST /v1/notify/test", func(w http.ResponseWriter, r *http.Request) error {
 		return answer(w, http.StatusOK, c.TestNotify(r.Context()))
 	})
+	handle("GET /v1/events", c.followEvents)
+	handle("GET /v1/trace", c.followTrace)
+	handle("GET /v1/buckets/{bucket}/object", c.object)
 	return mux
 }
 
@@ -124,6 +136,7 @@ func (c Control) verify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	c.ordered(r, r.PathValue("bucket"), "verify, level %s", o.Level)
 	w.WriteHeader(http.StatusAccepted)
 	return nil
 }
@@ -136,6 +149,7 @@ func (c Control) stopVerify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	c.ordered(r, r.PathValue("bucket"), "verify is to stop")
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -164,6 +178,7 @@ func (c Control) purge(w http.ResponseWriter, r *http.Request) error {
 	if o.Prefix != nil {
 		report.Purged += c.Cache.PurgePrefix(bucket, *o.Prefix)
 	}
+	c.ordered(r, bucket, "cache purge: %d keys dropped", report.Purged)
 	return answer(w, http.StatusOK, report)
 }
 
@@ -175,6 +190,11 @@ func (c Control) setThrottle(w http.ResponseWriter, r *http.Request) error {
 	if err := c.Throttle.Set(l); err != nil {
 		return fmt.Errorf("%w: %w", migrate.ErrInvalid, err)
 	}
+	limits, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	c.ordered(r, "", "throttle set to %s", limits)
 	return c.throttled(w)
 }
 
