@@ -290,7 +290,7 @@ func StateDir(path string) (string, error) {
 		StateDir string `yaml:"state_dir"`
 	}{Default().StateDir}
 	if err := yaml.Unmarshal(raw, &c); err != nil {
-		return "", fmt.Errorf("%s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, true)))
+		return "", fmt.Errorf("%s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, false)))
 	}
 	return c.StateDir, nil
 }
@@ -300,7 +300,7 @@ func StateDir(path string) (string, error) {
 func Parse(raw []byte, env func(string) (string, bool)) (Config, error) {
 	c := Default()
 	if err := yaml.UnmarshalWithOptions(raw, &c, yaml.Strict()); err != nil {
-		return Config{}, fmt.Errorf("%s", strings.TrimSpace(suggest(yaml.FormatError(err, false, true))))
+		return Config{}, fmt.Errorf("%s", strings.TrimSpace(suggest(yaml.FormatError(err, false, false))))
 	}
 	if err := c.resolve(env); err != nil {
 		return Config{}, err

@@ -342,3 +342,6 @@ func freeAddress(t testing.TB) string {
 	defer l.Close()
 	return l.Addr().String()
 }
+
+// Program is the path of the program, which is built once.
+func Program(t testing.TB) string { return build(t) }
