@@ -26,6 +26,7 @@ import (
 	"sluice/gateway/notify"
 	"sluice/gateway/s3api"
 	"sluice/gateway/sigv4"
+	"sluice/gateway/spans"
 	"sluice/gateway/trace"
 	"sluice/tls"
 )
@@ -55,7 +56,8 @@ type Gateway struct {
 	events      events.Log
 	changes     changes
 	traces      trace.Hub
-	draining    atomic.Bool // no further requests should come
+	spans       *spans.Spans // nil: nobody collects them
+	draining    atomic.Bool  // no further requests should come
 
 	certificates *tls.Keeper
 	notifier     *notify.Notifier
@@ -81,6 +83,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 // Close gives up a gateway that was opened but never served.
 func (g *Gateway) Close() error {
 	err := errors.Join(g.journal.Close(), g.acls.Close())
+	g.spans.Close()
 	if g.certificates != nil {
 		g.certificates.Close()
 	}

@@ -25,6 +25,7 @@ import (
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
 	"sluice/gateway/sigv4"
+	"sluice/gateway/spans"
 )
 
 // Open puts a gateway together from its configuration: the stores, the journal,
@@ -67,6 +68,9 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	g.metrics.registry.MustRegister(cacheMetrics{objects}, stateMetrics{g})
 	g.identify()
 	g.remember()
+	if g.spans, err = spans.Open(ctx, os.Getenv, log); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
 	if err := g.openCertificates(); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
@@ -78,7 +82,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	}
 	g.repairer = &migrate.Repairer{
 		Journal: g.journal, Bucket: g.bucketToRepair, Log: log,
-		Workers: repairWorkers, Timeout: time.Hour,
+		Workers: repairWorkers, Timeout: time.Hour, Span: g.spans.Background,
 	}
 	return g, nil
 }
@@ -237,7 +241,7 @@ func (g *Gateway) openBucket(ctx context.Context, name string, b config.Bucket) 
 	o := mirror.Options{
 		SyncTimeout: time.Duration(m.SyncTimeout), StoreTimeout: time.Duration(m.StoreTimeout),
 		FailOnSecondary: m.OnSecondaryError == "fail", ReadPrimary: m.Reads == "primary",
-		CopyWorkers: lazyWorkers, UploadKeys: g.uploadKeys,
+		CopyWorkers: lazyWorkers, Span: g.spans.Background, UploadKeys: g.uploadKeys,
 		Versioned: versioned(ctx, old),
 		OneServer: b.New != "" && g.config.Stores[b.Old].Endpoint == g.config.Stores[b.New].Endpoint,
 	}

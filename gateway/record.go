@@ -33,10 +33,10 @@ func (a *asked) operation() string {
 
 // watch has the calls of a request noted, if anybody looks.
 func (g *Gateway) watch(a *asked, r *http.Request) *http.Request {
-	if !g.config.Log.Access && !g.traces.Active() {
+	if !g.config.Log.Access && !g.traces.Active() && g.spans == nil {
 		return r
 	}
-	ctx, calls := trace.With(r.Context())
+	ctx, calls := trace.With(g.spans.Request(r.Context(), r))
 	a.calls = calls
 	return r.WithContext(ctx)
 }
@@ -49,6 +49,7 @@ func (g *Gateway) answered(a *asked, p *patience, r *http.Request) {
 		return
 	}
 	record := a.record(p, r, took)
+	g.spans.Answered(r.Context(), record)
 	if g.config.Log.Access {
 		g.log.Info("access", attributes(record)...)
 	}
@@ -100,11 +101,16 @@ func (g *Gateway) expressed(host, path, bucket, key string, size int64) {
 // call has a call to a store noted where the request that it is made for is looked at.
 func (g *Gateway) call(store string) func(ctx context.Context, op string) func(error) {
 	return func(ctx context.Context, op string) func(error) {
-		calls := trace.From(ctx)
-		if calls == nil {
+		calls, span := trace.From(ctx), g.spans.Call(ctx, store, op)
+		if calls == nil && span == nil {
 			return nil
 		}
 		end := calls.Begin(store, op)
-		return func(err error) { end(result(err)) }
+		return func(err error) {
+			outcome := result(err)
+			if end(outcome); span != nil {
+				span(outcome, outcome != "ok" && outcome != "refused")
+			}
+		}
 	}
 }

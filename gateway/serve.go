@@ -60,7 +60,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 	var fronts []*express.Listener
 	for _, l := range listeners {
 		g.log.Info("serving", "address", l.Addr().String())
-		if len(g.public) > 0 && !g.config.Log.Access { // which has a line for every request
+		if len(g.public) > 0 && !g.config.Log.Access && g.spans == nil { // which tell of every request
 			front := g.express(l, server)
 			fronts = append(fronts, front)
 			l = front
