@@ -48,6 +48,7 @@ func (g *Gateway) control() admin.Control {
 		Certificates: g.listCertificates, Doctor: g.doctor, Reload: g.Reload,
 		Conditions: func() []migrate.Condition { return g.now.Load().conditions() },
 		TestNotify: func(ctx context.Context) []notify.Result { return g.now.Load().notifier.Test(ctx) },
+		Events:     &g.events, Traces: &g.traces, Locate: g.locate,
 		Verify: func(ctx context.Context, bucket string) (*migrate.Verification, error) {
 			o, err := g.Operator(ctx, bucket)
 			if err != nil {
@@ -56,6 +57,18 @@ func (g *Gateway) control() admin.Control {
 			return o.Verify, nil
 		},
 	}
+}
+
+// locate tells where an object is.
+func (g *Gateway) locate(ctx context.Context, bucket, key string) (mirror.Located, error) {
+	b, err := g.buckets.getOpen(ctx, bucket)
+	switch {
+	case err != nil:
+		return mirror.Located{}, err
+	case b.operator != nil:
+		return b.operator.Locate(ctx, key), nil
+	}
+	return b.Locate(ctx, key, ""), nil
 }
 
 // ready tells why clients should go elsewhere for a while. A store that is down is no

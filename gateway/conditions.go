@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"sluice/gateway/migrate"
 	"sluice/gateway/notify"
@@ -21,6 +22,9 @@ func (g *gate) conditions() []migrate.Condition {
 	return list
 }
 
+// certificatesHeld is the condition that every name has a certificate.
+const certificatesHeld = "certificates"
+
 func (g *gate) ownConditions() []migrate.Condition {
 	list := g.reloads.conditions()
 	if g.certificates.Mode() != tls.Off {
@@ -29,7 +33,7 @@ func (g *gate) ownConditions() []migrate.Condition {
 		if h.OK {
 			message = fmt.Sprintf("%d are held", len(g.certificates.Certificates()))
 		}
-		list = append(list, migrate.Condition{Type: "certificates", Status: h.OK, Message: message, Since: h.Since})
+		list = append(list, migrate.Condition{Type: certificatesHeld, Status: h.OK, Message: message, Since: h.Since})
 	}
 	if len(g.config.Notify.URLs) > 0 || g.config.Notify.Heartbeat.URL != "" {
 		list = append(list, migrate.Condition(g.notifier.Condition()))
@@ -55,17 +59,27 @@ func (g *Gateway) notify(ctx context.Context) {
 	}
 }
 
-// subjects are all that operators can be told of.
-func (g *gate) subjects() []notify.Subject {
-	list := []notify.Subject{subject("gateway", g.ownConditions())}
+// look looks at all that operators can be told of; what changed since the last look is an
+// event. The notifier in force looks every few seconds, and nobody else does.
+func (g *gate) look() []notify.Subject {
+	statuses := g.status()
+	list := []notify.Subject{subject(ofGateway, g.ownConditions())}
 	for name := range g.inUse() {
-		list = append(list, subject("store "+name, []migrate.Condition{g.stores[name].reach.condition(notify.StoreAnswers)}))
+		list = append(list, subject(ofStore+name, []migrate.Condition{g.stores[name].reach.condition(notify.StoreAnswers)}))
 	}
-	for _, s := range g.status() {
-		list = append(list, subject("bucket "+s.Bucket, s.Conditions))
+	for _, s := range statuses {
+		list = append(list, subject(ofBucket+s.Bucket, s.Conditions))
 	}
+	g.changes.see(time.Now(), list, statuses, g.certificates.Certificates(), g.events.Add)
 	return list
 }
+
+// What subjects are called.
+const (
+	ofGateway = "gateway"
+	ofStore   = "store "
+	ofBucket  = "bucket "
+)
 
 func subject(name string, conditions []migrate.Condition) notify.Subject {
 	s := notify.Subject{Name: name}

@@ -117,7 +117,7 @@ func (g *gate) openNotifier(former *gate) (err error) {
 	}
 	g.notifier, err = notify.New(notify.Options{
 		URLs: c.URLs, Secret: c.WebhookSecret, Heartbeat: c.Heartbeat.URL, Every: time.Duration(c.Heartbeat.Every),
-		Repeat: time.Duration(c.Repeat), Subjects: func() []notify.Subject { return g.now.Load().subjects() }, Log: g.log,
+		Repeat: time.Duration(c.Repeat), Subjects: func() []notify.Subject { return g.now.Load().look() }, Log: g.log,
 	})
 	return err
 }

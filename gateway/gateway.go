@@ -4,7 +4,6 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -18,12 +17,15 @@ import (
 	"sluice/backends"
 	"sluice/backends/acl"
 	"sluice/gateway/cache"
+	"sluice/gateway/events"
 	"sluice/gateway/journal"
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
 	"sluice/gateway/s3api"
 	"sluice/gateway/sigv4"
+	"sluice/gateway/spans"
+	"sluice/gateway/trace"
 	"sluice/tls"
 )
 
@@ -43,7 +45,11 @@ type Gateway struct {
 	forms    chan struct{}      // a slot for each form whose file is taken in
 	cors     *corsAnswers
 	metrics  *metrics
-	draining atomic.Bool // no further requests should come
+	events   events.Log
+	changes  changes
+	traces   trace.Hub
+	spans    *spans.Spans // nil: nobody collects them
+	draining atomic.Bool  // no further requests should come
 	reloads  reloads
 
 	certificates *tls.Keeper
@@ -71,6 +77,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 func (g *Gateway) Close() error {
 	g.reloads.end()
 	err := errors.Join(g.journal.Close(), g.acls.Close())
+	g.spans.Close()
 	if g.certificates != nil {
 		g.certificates.Close()
 	}
@@ -94,12 +101,12 @@ func (g *gate) answer(w http.ResponseWriter, r *http.Request) {
 		// but botocore then misreads the next answer on the connection.
 		w.WriteHeader(http.StatusContinue)
 	}
-	start, op := time.Now(), s3api.Op("")
-	p, r := newPatience(w, r, time.Duration(g.config.Limits.ClientTimeout))
+	a := &asked{host: "s3", start: time.Now()}
+	p, r := newPatience(w, g.watch(a, r), time.Duration(g.config.Limits.ClientTimeout))
 	defer p.end()
-	defer func() { g.answered("s3", cmp.Or(string(op), "unknown"), p, r, start) }()
+	defer func() { g.answered(a, p, r) }()
 	w = p
-	err := g.requests.admit(g.config.Limits.Requests, func() error { return g.serve(w, r, &op) })
+	err := g.requests.admit(g.config.Limits.Requests, func() error { return g.serve(w, r, a) })
 	if err != nil {
 		answer := s3Error(err)
 		s3api.WriteError(w, r, answer, r.URL.Path, id)
@@ -108,20 +115,7 @@ func (g *gate) answer(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	p.whole = true
-	g.log.Debug("request", "request", id, "method", r.Method, "path", r.URL.Path, "took", time.Since(start), "error", err)
-}
-
-// answered counts a request, and writes it into the access log. Its query is left out, which
-// may hold a signature.
-func (g *gate) answered(host, operation string, p *patience, r *http.Request, start time.Time) {
-	took := time.Since(start)
-	g.metrics.answered(host, operation, p, took)
-	if g.config.Log.Access {
-		h := p.Header()
-		g.log.Info("access", "request", h.Get("X-Amz-Request-Id"), "client", r.RemoteAddr, "host", r.Host, "method", r.Method,
-			"path", r.URL.Path, "operation", operation, "status", p.status, "whole", p.whole, "bytes", p.sent, "took", took,
-			"cache", h.Get("Cache-Status"), "agent", r.UserAgent())
-	}
+	g.log.Debug("request", "request", id, "method", r.Method, "path", r.URL.Path, "took", time.Since(a.start), "error", err)
 }
 
 // call is one request on its way: what is asked, of which bucket, by whom.
@@ -137,13 +131,13 @@ type call struct {
 }
 
 // serve reads the request, finds out who asks and whether they may, and runs it. What is
-// asked for is in op at once.
-func (g *gate) serve(w http.ResponseWriter, r *http.Request, op *s3api.Op) error {
+// asked for is in a at once.
+func (g *gate) serve(w http.ResponseWriter, r *http.Request, a *asked) error {
 	req, err := s3api.Parse(r, g.bucketOf(r.Host))
 	if err != nil {
 		return err
 	}
-	*op = req.Op
+	a.s3 = req
 	switch req.Op { // neither is signed as a request
 	case s3api.Preflight:
 		return g.bucketError(req.Bucket, g.preflight(w, r, req))

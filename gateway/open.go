@@ -23,6 +23,7 @@ import (
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
+	"sluice/gateway/spans"
 	"sluice/tls"
 )
 
@@ -66,6 +67,10 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 		return nil, errors.Join(err, g.Close())
 	}
 	g.now.Store(n)
+	g.remember(c.StateDir)
+	if g.spans, err = spans.Open(ctx, os.Getenv, log); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
 	if g.certificates, err = tls.Open(n.certificateOptions()); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
@@ -74,7 +79,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*Gateway, err
 	}
 	g.repairer = &migrate.Repairer{
 		Journal: g.journal, Bucket: g.bucketToRepair, Log: log,
-		Workers: repairWorkers, Timeout: time.Hour,
+		Workers: repairWorkers, Timeout: time.Hour, Span: g.spans.Background,
 	}
 	return g, nil
 }
@@ -126,7 +131,7 @@ func (g *gate) openBuckets(ctx context.Context) error {
 func (g *gate) openStore(ctx context.Context, name string) (kept *store, err error) {
 	kept = new(store)
 	c := g.storeConfig(name)
-	c.Observe = g.observer(name, &kept.reach)
+	c.Observe, c.Trace = g.observer(name, &kept.reach), g.call(name)
 	kept.Store, err = s3.New(ctx, c)
 	return kept, err
 }
@@ -201,7 +206,7 @@ func (g *gate) openBucket(ctx context.Context, name string, b config.Bucket) (*o
 	old := g.bucket(b.Old, name)
 	o := mirror.Options{
 		Settings:    func() *mirror.Settings { return &g.now.Load().mirror },
-		CopyWorkers: lazyWorkers, Versioned: versioned(ctx, old),
+		CopyWorkers: lazyWorkers, Span: g.spans.Background, Versioned: versioned(ctx, old),
 		OneServer: b.New != "" && g.config.Stores[b.Old].Endpoint == g.config.Stores[b.New].Endpoint,
 	}
 	phase, known := g.state.Phase(name)
@@ -236,7 +241,11 @@ func (g *gate) openBucket(ctx context.Context, name string, b config.Bucket) (*o
 		},
 		g.throttle, func() []config.Rule { return g.now.Load().config.Migration.Backfill.Order }, g.config.StateDir,
 	)
-	return &openBucket{Bucket: bucket, operator: operator}, err
+	if err != nil {
+		return nil, err
+	}
+	operator.Audit.Told = g.audited
+	return &openBucket{Bucket: bucket, operator: operator}, nil
 }
 
 // firstPhase is where a bucket begins that there is no record of: before its migration;

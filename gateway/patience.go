@@ -18,7 +18,8 @@ type patience struct {
 	read    bool // the body, to its end
 	status  int  // of the answer
 	sent    int64
-	whole   bool // the answer did not break off
+	first   time.Time // when the answer's headers were written
+	whole   bool      // the answer did not break off
 }
 
 // newPatience answers the request with its body watched, in a copy: net/http looks at
@@ -54,14 +55,18 @@ const piece = 256 << 10
 // WriteHeader notes the status.
 func (p *patience) WriteHeader(status int) {
 	if p.status < http.StatusOK {
-		p.status = status
+		if p.status = status; status >= http.StatusOK {
+			p.first = time.Now()
+		}
 	}
 	p.ResponseWriter.WriteHeader(status)
 }
 
 // Write writes a part of the answer, in pieces that show whether it goes on.
 func (p *patience) Write(b []byte) (written int, err error) {
-	p.status = max(p.status, http.StatusOK)
+	if p.status < http.StatusOK {
+		p.status, p.first = http.StatusOK, time.Now()
+	}
 	for {
 		_ = p.control.SetWriteDeadline(time.Now().Add(p.limit))
 		n, err := p.ResponseWriter.Write(b[:min(len(b), piece)])

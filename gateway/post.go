@@ -19,6 +19,7 @@ func (g *gate) postObject(w http.ResponseWriter, r *http.Request, req *s3api.Req
 	if err != nil {
 		return err
 	}
+	req.Key = form.Key
 	who, sizes, err := g.verifier.VerifyPost(form.Bucket, form.Fields)
 	if err != nil {
 		return err

@@ -88,10 +88,13 @@ func hostName(host string) string {
 
 // ServeHTTP answers one request.
 func (h *publicHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := time.Now()
-	p, r := newPatience(w, r, time.Duration(h.g.config.Limits.ClientTimeout))
+	a := &asked{host: "public", method: method(r), start: time.Now()}
+	p, r := newPatience(w, h.g.watch(a, r), time.Duration(h.g.config.Limits.ClientTimeout))
 	defer p.end()
-	defer func() { h.g.answered("public", method(r), p, r, start) }()
+	defer func() { h.g.answered(a, p, r) }()
+	if a.calls != nil {
+		a.bucket, a.key, _ = h.find(r.URL.Path)
+	}
 	var err error
 	switch {
 	case h.mayPurge(r):

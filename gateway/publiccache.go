@@ -40,6 +40,9 @@ func (g *gate) held(host, path string, secure bool) (express.Hit, bool) {
 		e.Memo.Store(memo)
 	}
 	g.metrics.held.Inc()
+	if g.traces.Active() {
+		g.expressed(host, path, name, key, e.Info.Size)
+	}
 	return express.Hit{Head: memo.Head, Body: body, Age: e.Age()}, true
 }
 

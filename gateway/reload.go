@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"sluice/gateway/config"
+	"sluice/gateway/events"
 	"sluice/gateway/express"
 	"sluice/gateway/migrate"
 )
@@ -78,7 +80,9 @@ func (g *Gateway) Reload(ctx context.Context, dryRun bool) (config.Changes, erro
 		g.log.Error("the configuration could not be reloaded; the one before stays in force", "error", err)
 	default:
 		r.note(nil)
-		g.log.Info("configuration reloaded", "changed", strings.Join(changes.Settings, ", "))
+		changed := strings.Join(changes.Settings, ", ")
+		g.log.Info("configuration reloaded", "changed", changed)
+		g.happened(events.Info, "the configuration was reloaded; changed: %s", cmp.Or(changed, "nothing"))
 	}
 	return changes, err
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/gateway/admin"
+	"sluice/gateway/events"
 	"sluice/gateway/express"
 )
 
@@ -30,8 +31,10 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}
+	attended, leave := context.WithCancel(background)
+	defer leave()
 	operators := &http.Server{
-		Handler: g.control().Handler(), ConnContext: admin.WithPeer,
+		Handler: g.control().Handler(), ConnContext: admin.WithPeer, BaseContext: func(net.Listener) context.Context { return attended },
 		ReadHeaderTimeout: 30 * time.Second, ErrorLog: server.ErrorLog,
 	}
 	var serving sync.WaitGroup
@@ -58,19 +61,24 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 		fronts = append(fronts, front)
 		serving.Go(func() { failed <- server.Serve(front) })
 	}
+	g.happened(events.Info, "the gateway has started")
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	err = errors.Join(err, g.drain(ctx, server, operators, fronts))
+	g.happened(events.Info, "the gateway is ending")
+	err = errors.Join(err, g.drain(ctx, server, fronts, func(ctx context.Context) error {
+		leave()
+		return dismiss(ctx, operators)
+	}))
 	serving.Wait()
 	stop()
 	return errors.Join(err, <-ended)
 }
 
 // drain takes no further requests, lets those in flight finish, and breaks off what does
-// not in time. Operators are served until then.
-func (g *Gateway) drain(ctx context.Context, server, operators *http.Server, fronts []*express.Listener) error {
+// not in time. Operators are served until then, and then left.
+func (g *Gateway) drain(ctx context.Context, server *http.Server, fronts []*express.Listener, leave func(context.Context) error) error {
 	g.draining.Store(true)
 	g.reloads.end()
 	limit := time.Duration(g.now.Load().config.Limits.Drain)
@@ -84,7 +92,7 @@ func (g *Gateway) drain(ctx context.Context, server, operators *http.Server, fro
 	for _, front := range fronts {
 		err = errors.Join(err, front.Drain(ctx))
 	}
-	err = errors.Join(err, operators.Close())
+	err = errors.Join(err, leave(ctx))
 	select {
 	case g.examination <- struct{}{}: // the one under way has removed its canaries, and no other begins
 	case <-ctx.Done():
@@ -102,6 +110,17 @@ func (g *gate) headerTimeout() time.Duration {
 	return min(30*time.Second, time.Duration(g.config.Limits.ClientTimeout))
 }
 
+// dismiss tells operators who follow something that it ends. Somebody who takes nothing is
+// not waited for.
+func dismiss(ctx context.Context, operators *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if operators.Shutdown(ctx) != nil {
+		return operators.Close()
+	}
+	return nil
+}
+
 // express answers what it can of a listener's requests before the server, by the gate in
 // force.
 func (g *Gateway) express(l net.Listener) *express.Listener {
@@ -114,7 +133,7 @@ func (g *Gateway) express(l net.Listener) *express.Listener {
 
 func (g *gate) expressOptions() express.Options {
 	o := express.Options{Header: g.headerTimeout(), Idle: idleTimeout, Client: time.Duration(g.config.Limits.ClientTimeout)}
-	if len(g.public) > 0 && !g.config.Log.Access { // which has a line for every request
+	if len(g.public) > 0 && !g.config.Log.Access && g.spans == nil { // which tell of every request
 		o.Find, o.Others = g.held, g.others()
 	}
 	return o

@@ -135,6 +135,8 @@ func describesObject(name string) bool {
 		return true
 	case "X-Amz-Request-Id", "X-Amz-Id-2", "X-Amz-Bucket-Region", "X-Amz-Delete-Marker":
 		return false
+	case "X-Amz-Security-Token": // ours: a store that keeps all it is sent would show it to clients
+		return false
 	}
 	return strings.HasPrefix(name, "X-Amz-")
 }

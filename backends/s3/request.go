@@ -45,12 +45,17 @@ const (
 
 // do signs and sends a request. A status above 299 is an error; the caller closes
 // the body of any other answer.
-func (s *Store) do(ctx context.Context, r *request) (*http.Response, error) {
+func (s *Store) do(ctx context.Context, r *request) (resp *http.Response, err error) {
+	if s.trace != nil {
+		if end := s.trace(ctx, r.op); end != nil {
+			defer func() { end(err) }()
+		}
+	}
 	if s.observe == nil {
 		return s.send(ctx, r)
 	}
 	began := time.Now()
-	resp, err := s.send(ctx, r)
+	resp, err = s.send(ctx, r)
 	if err != nil || r.size == 0 { // else it is the client who took the time
 		s.observe(time.Since(began), err)
 	}

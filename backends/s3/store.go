@@ -51,6 +51,9 @@ type Config struct {
 	// Observe is told how long the store took to answer a request that had no body, and
 	// of every failure; nil: nobody wants to know.
 	Observe func(took time.Duration, err error)
+	// Trace is told of a request before it is sent, and answers what is called at its end,
+	// or nil; nil: nobody looks.
+	Trace func(ctx context.Context, op string) (end func(err error))
 }
 
 // Store is a bucket of an S3 service.
@@ -60,6 +63,7 @@ type Store struct {
 	client       *atomic.Pointer[client] // shared by all that WithBucket answers
 	onlyV1       *atomic.Bool            // the service was seen not to know ListObjectsV2
 	observe      func(took time.Duration, err error)
+	trace        func(ctx context.Context, op string) (end func(err error))
 }
 
 // client is how a service is talked to. A request uses one from its beginning to its end.
@@ -81,7 +85,7 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{
 		name: c.Name, bucket: c.Bucket, endpoint: endpoint,
-		client: new(atomic.Pointer[client]), onlyV1: new(atomic.Bool), observe: c.Observe,
+		client: new(atomic.Pointer[client]), onlyV1: new(atomic.Bool), observe: c.Observe, trace: c.Trace,
 	}
 	by := client{region: c.Region, virtualHost: c.VirtualHost, transport: c.Transport}
 	if by.transport == nil {

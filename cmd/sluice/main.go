@@ -87,6 +87,7 @@ invalid, 8 the gateway is unreachable, 9 not in this phase, 130 interrupted.`,
 	}
 	root.AddCommand(serveCommand(), demoCommand(), healthcheckCommand(), versionCommand(), configCommand(p), initCommand(p), manCommand())
 	root.AddCommand(statusCommand(p), verifyCommand(p), throttleCommand(p), cacheCommand(p), certsCommand(p), doctorCommand(p), notifyCommand(p))
+	root.AddCommand(eventsCommand(p), traceCommand(p), objectCommand(p))
 	root.AddCommand(phaseCommands(p)...)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)

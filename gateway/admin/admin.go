@@ -14,10 +14,12 @@ import (
 	"sluice/gateway/cache"
 	"sluice/gateway/config"
 	"sluice/gateway/doctor"
+	"sluice/gateway/events"
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 	"sluice/gateway/mirror"
 	"sluice/gateway/notify"
+	"sluice/gateway/trace"
 )
 
 // Control is what the API reaches.
@@ -35,6 +37,10 @@ type Control struct {
 	Doctor       func(ctx context.Context, o doctor.Order, seen func(doctor.Check)) error
 	TestNotify   func(ctx context.Context) []notify.Result
 	Reload       func(ctx context.Context, dryRun bool) (config.Changes, error)
+
+	Events *events.Log
+	Traces *trace.Hub
+	Locate func(ctx context.Context, bucket, key string) (mirror.Located, error)
 }
 
 // Handler serves
@@ -55,6 +61,9 @@ type Control struct {
 //	POST   /v1/doctor                            a doctor.Order; a line with a doctor.Check for each, as it ends
 //	POST   /v1/notify/test                       a list of notify.Result
 //	POST   /v1/config/reload                     a ReloadOrder; config.Changes
+//	GET    /v1/events                            events.Event as server-sent events; see followEvents
+//	GET    /v1/trace                             trace.Record as server-sent events; see followTrace
+//	GET    /v1/buckets/{bucket}/object?key=KEY   a mirror.Located
 //
 // Failures are an Error.
 func (c Control) Handler() http.Handler {
@@ -99,6 +108,9 @@ func (c Control) Handler() http.Handler {
 		return answer(w, http.StatusOK, c.TestNotify(r.Context()))
 	})
 	handle("POST /v1/config/reload", c.reload)
+	handle("GET /v1/events", c.followEvents)
+	handle("GET /v1/trace", c.followTrace)
+	handle("GET /v1/buckets/{bucket}/object", c.object)
 	return mux
 }
 
@@ -139,6 +151,7 @@ func (c Control) verify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	c.ordered(r, r.PathValue("bucket"), "verify, level %s", o.Level)
 	w.WriteHeader(http.StatusAccepted)
 	return nil
 }
@@ -151,6 +164,7 @@ func (c Control) stopVerify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	c.ordered(r, r.PathValue("bucket"), "verify is to stop")
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -179,6 +193,7 @@ func (c Control) purge(w http.ResponseWriter, r *http.Request) error {
 	if o.Prefix != nil {
 		report.Purged += c.Cache.PurgePrefix(bucket, *o.Prefix)
 	}
+	c.ordered(r, bucket, "cache purge: %d keys dropped", report.Purged)
 	return answer(w, http.StatusOK, report)
 }
 
@@ -208,6 +223,11 @@ func (c Control) setThrottle(w http.ResponseWriter, r *http.Request) error {
 	if err := c.Throttle.Set(l); err != nil {
 		return fmt.Errorf("%w: %w", migrate.ErrInvalid, err)
 	}
+	limits, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	c.ordered(r, "", "throttle set to %s", limits)
 	return c.throttled(w)
 }
 

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
@@ -26,6 +27,7 @@ func Guard(api http.Handler, token string) http.Handler {
 				_ = answer(w, http.StatusUnauthorized, Error{Kind: Denied, Message: "send the token in admin.token, in the state directory, as Authorization: Bearer TOKEN"})
 				return
 			}
+			r = r.WithContext(context.WithValue(r.Context(), peer{}, "token"))
 		}
 		api.ServeHTTP(w, r)
 	})

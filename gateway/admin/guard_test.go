@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -22,7 +23,12 @@ func TestGuard(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(dir, "admin.token")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	h := Guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }), token)
+	h := Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if by := who(r.Context()); strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") != (by == "token") {
+			t.Errorf("%s: it is said to be by %q", r.URL, by)
+		}
+		w.WriteHeader(http.StatusTeapot)
+	}), token)
 	for _, c := range []struct {
 		path, authorization string
 		status              int

@@ -113,17 +113,3 @@ func TestEverySettingIsDecidedOn(t *testing.T) {
 		t.Errorf("settings that need a restart:\n%q\nwant\n%q", got, want)
 	}
 }
-
-// TestErrorsShowNoSecrets: what is wrong is told with its line, not with the lines around
-// it. Seen to fail with the source in yaml.FormatError.
-func TestErrorsShowNoSecrets(t *testing.T) {
-	for _, wrong := range []string{"    bukket: x\n", "    bucket: [\n", "  x: y: z\n", "    max_connections: s3cret\n", "\tbucket: x\n"} {
-		raw := "state_dir: /x\nstores:\n  a:\n    secret_access_key: s3cret-of-a\n" + wrong + "    session_token: s3cret-too\n"
-		_, err := Parse([]byte(raw), "", func(string) (string, bool) { return "", false })
-		if err == nil || strings.Contains(err.Error(), "s3cret-") {
-			t.Errorf("%q: %v", wrong, err)
-		} else {
-			t.Log(err)
-		}
-	}
-}

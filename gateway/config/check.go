@@ -91,7 +91,9 @@ func (c *Config) check() error {
 
 func (c *Config) checkStore(path string, s Store, bad func(path, format string, args ...any)) {
 	u, err := url.Parse(s.Endpoint)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if strings.Contains(s.Endpoint, "@") { // which would be shown with it
+		bad(path+".endpoint", "it has a user name or a password; the keys go to %s.access_key_id and %s.secret_access_key", path, path)
+	} else if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		bad(path+".endpoint", "%q is not an http or https URL", s.Endpoint)
 	} else if u.Path != "" && u.Path != "/" {
 		bad(path+".endpoint", "%q has a path; the bucket goes to %s.bucket", s.Endpoint, path)

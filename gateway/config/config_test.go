@@ -186,6 +186,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"new: b", "new: a", "old and new are the same store"},
 		{"https://a.example.com", "a.example.com", "stores.a.endpoint"},
 		{"http://b.example.com:9000/", "http://b.example.com/bucket", "stores.b.endpoint"},
+		{"http://b.example.com:9000/", "http://me:s3cret@b.example.com", "stores.b.endpoint: it has a user name"},
 		{"buckets: [media]", "buckets: [medai]", `there is no bucket "medai"`},
 		{"buckets: { media:", `buckets: { "*":`, "stores.a.bucket is \"old\", but \"*\" stands for many buckets"},
 		{"{ old: a, new: b }", "{ old: a, new: b, anonymous: write }", "buckets.media.anonymous"},
@@ -271,6 +272,34 @@ credentials: [ { access_key_id: k, secret_access_key: s } ]`)
 		}
 		if got := c.Stores["new"].SecretAccessKey; got != "beside" {
 			t.Errorf("what systemd does not pass is %q", got)
+		}
+	}
+}
+
+// TestMistakesShowNoSecret: what is wrong is told without the line it is in: a secret may
+// stand there, and errors are logged.
+func TestMistakesShowNoSecret(t *testing.T) {
+	const pair = `- { access_key_id: k, secret_access_key: hush }`
+	for _, wrong := range []string{
+		"credentials:\n  - access_key_id: k\n    secret_access_key: hush\n    read_onyl: true\n",
+		"credentials:\n  - access_key_id: k\n    secret_access_key: [ hush ]\n",
+		"credentials:\n  - access_key_id: k\n    secret_access_key: \"hush\n",
+		"credentials:\n  - access_key_id: k\n  secret_access_key: hush\n",
+		"credentials: " + pair + "\n",
+		"credentials: hush\n", "credentials: [ hush ]\n", "stores: { a: hush }\n", "notify: { urls: hush }\n", "notify: hush\n",
+		"notify: { heartbeat: { url: { hush: 1 } } }\n", "hosts: { a: { purge: hush } }\n", "tls: { dns: hush }\n",
+		"tls: { dns: { api_token: { hush: 1 } } }\n", "state_dir: [ hush\n", "\thush\n", "hush\n", "- hush\n", "stores: { a: { secret_access_key: &a hush, *b } }\n",
+	} {
+		_, err := Parse([]byte(wrong), "", func(string) (string, bool) { return "", false })
+		if err == nil || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%q: %v", wrong, err)
+		}
+		path := filepath.Join(t.TempDir(), "sluice.yaml")
+		if err := os.WriteFile(path, []byte(wrong), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := StateDir(path); err != nil && strings.Contains(err.Error(), "hush") {
+			t.Errorf("%q: %v", wrong, err)
 		}
 	}
 }

@@ -33,6 +33,7 @@ type Intent struct {
 	Record
 	j      *Journal
 	commit *Commit
+	began  time.Time // by this process; of one found at the start, the start
 
 	// Guarded by the key's shard lock.
 	state      state

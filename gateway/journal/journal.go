@@ -102,7 +102,7 @@ func New(log Log, o Options) *Journal {
 	j.lastID.Store(log.LastID())
 	now := time.Now()
 	for _, r := range log.Records() {
-		in := &Intent{Record: r, j: j, state: pending, unknown: true, since: now}
+		in := &Intent{Record: r, j: j, began: now, state: pending, unknown: true, since: now}
 		s := j.shard(in.key())
 		ks := s.state(in.key())
 		ks.intents = append(ks.intents, in)
@@ -167,8 +167,9 @@ func (j *Journal) Begin(o Opening, bucket string, names ...string) ([]*Intent, e
 	}
 	intents := make([]*Intent, len(names))
 	records := make([]Record, len(names))
+	now := time.Now()
 	for i, name := range names {
-		in := &Intent{j: j, incomplete: o.Incomplete, Record: Record{
+		in := &Intent{j: j, began: now, incomplete: o.Incomplete, Record: Record{
 			ID: j.lastID.Add(1), Epoch: o.Epoch, Kind: o.Kind, Bucket: bucket, Key: name,
 		}}
 		intents[i], records[i] = in, in.Record
@@ -238,7 +239,7 @@ func (j *Journal) BeginCopy(st Stamp, epoch uint64) *Intent {
 	if !j.reserve(1) {
 		return nil
 	}
-	in := &Intent{j: j, Record: Record{Epoch: epoch, Kind: Copy, Bucket: st.key.Bucket, Key: st.key.Name}}
+	in := &Intent{j: j, began: time.Now(), Record: Record{Epoch: epoch, Kind: Copy, Bucket: st.key.Bucket, Key: st.key.Name}}
 	s := j.shard(st.key)
 	s.mu.Lock()
 	if s.keys[st.key] != nil || !st.Still() {

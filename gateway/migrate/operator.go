@@ -2,11 +2,8 @@ package migrate
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -213,46 +210,4 @@ func (o *Operator) date(list []Condition) {
 		seen[c.Type] = *c
 	}
 	o.seen = seen
-}
-
-// Audit writes down what operators did, a line of JSON for each command.
-type Audit struct {
-	path string
-	mu   sync.Mutex
-}
-
-// NewAudit writes to audit.log in the state directory.
-func NewAudit(dir string) *Audit { return &Audit{path: filepath.Join(dir, "audit.log")} }
-
-// Write adds a line, durably.
-func (a *Audit) Write(order Order, r Report, failed error) error {
-	line := struct {
-		Time     time.Time        `json:"time"`
-		By       string           `json:"by"`
-		Bucket   string           `json:"bucket"`
-		Command  Command          `json:"command"`
-		Override []string         `json:"override,omitempty"`
-		From     mirror.PhaseName `json:"from"`
-		To       mirror.PhaseName `json:"to"`
-		Done     bool             `json:"done"`
-		Error    string           `json:"error,omitempty"`
-	}{time.Now().UTC(), order.By, r.Bucket, r.Command, order.Override, r.From, r.To, r.Done, ""}
-	if failed != nil {
-		line.Error, line.To = failed.Error(), r.From
-	}
-	raw, err := json.Marshal(line)
-	if err != nil {
-		return err
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	f, err := os.OpenFile(a.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err == nil {
-		_, err = f.Write(append(raw, '\n'))
-		err = errors.Join(err, f.Sync(), f.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("audit log: %w", err)
-	}
-	return nil
 }

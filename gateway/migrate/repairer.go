@@ -28,6 +28,8 @@ type Repairer struct {
 	Workers int
 	// Timeout bounds one repair.
 	Timeout time.Duration
+	// Span is told when a repair begins, as in mirror.Options.
+	Span func(ctx context.Context, name, bucket, key string) (context.Context, func(error))
 
 	repaired, failed atomic.Int64
 }
@@ -59,6 +61,12 @@ func (p *Repairer) repair(ctx context.Context, r *journal.Repair) {
 	log := p.Log.With("bucket", r.Bucket, "key", r.Key)
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
+	var err error
+	if p.Span != nil {
+		var end func(error)
+		ctx, end = p.Span(ctx, "repair", r.Bucket, r.Key)
+		defer func() { end(err) }()
+	}
 	b, err := p.Bucket(ctx, r.Bucket)
 	switch {
 	case errors.Is(err, backends.ErrNoBucket):

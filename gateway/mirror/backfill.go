@@ -64,7 +64,9 @@ func (b *Bucket) Backfill(ctx context.Context, c Copy) (Copied, error) {
 // reading ends it is given up, which is ErrStopped, unless its last bytes are on their way.
 func (b *Bucket) background(
 	ctx context.Context, key string, run func(reading context.Context, v view) (Copied, error),
-) (Copied, error) {
+) (copied Copied, err error) {
+	ctx, end := b.o.Span(ctx, "copy", b.Name, key)
+	defer func() { end(err) }()
 	reading, done := b.copying.begin(ctx, key)
 	defer done()
 	if err := b.gate.Acquire(ctx, 1); err != nil {
@@ -79,7 +81,7 @@ func (b *Bucket) background(
 		}
 		defer unlock()
 	}
-	copied, err := run(reading, v)
+	copied, err = run(reading, v)
 	if err != nil && !errors.Is(err, journal.ErrBusy) && reading.Err() != nil && ctx.Err() == nil {
 		err = ErrStopped
 	}

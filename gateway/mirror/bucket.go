@@ -35,6 +35,9 @@ type Options struct {
 	OneServer bool
 	// CopyWorkers bounds the background copies under way at once.
 	CopyWorkers int
+	// Span is told when a background copy begins, and answers what is called at its end;
+	// nil: nobody wants to know.
+	Span func(ctx context.Context, name, bucket, key string) (context.Context, func(error))
 }
 
 // Settings are of all buckets alike; see the configuration reference. They are replaced,
@@ -89,6 +92,9 @@ const rememberedUploads = 10_000
 
 // New puts a bucket on its stores; new may be nil. The bucket works once Run runs.
 func New(name string, old, new *Store, p Phase, j *journal.Journal, c *cache.Cache, log *slog.Logger, o Options) *Bucket {
+	if o.Span == nil {
+		o.Span = func(ctx context.Context, _, _, _ string) (context.Context, func(error)) { return ctx, func(error) {} }
+	}
 	b := &Bucket{
 		Name: name, old: old, new: new, journal: j, cache: c, o: o,
 		log: log.With("bucket", name), late: make(chan struct{}, lateSlots), gate: semaphore.NewWeighted(gateWidth),

@@ -64,6 +64,8 @@ func (t *tee) start() {
 	t.stop = cancel
 	t.b.wg.Go(func() {
 		defer close(t.tap.done)
+		ctx, end := t.b.o.Span(ctx, "copy of what a client reads", t.b.Name, t.info.Key)
+		defer func() { end(t.put) }()
 		_, t.put = t.b.new.Put(ctx, backends.PutRequest{
 			Key: t.info.Key, Body: t.tap, Size: t.info.Size, Header: h,
 			IfNoneMatch: t.b.new.Profile.ConditionalCreate,

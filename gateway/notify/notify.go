@@ -74,9 +74,6 @@ func (n *Notifier) Run(ctx context.Context) {
 	if n.pulse != nil {
 		rooms.Go(func() { n.pulse.run(ctx) })
 	}
-	if len(n.couriers) == 0 {
-		return
-	}
 	for _, c := range n.couriers {
 		rooms.Go(func() { c.run(ctx) })
 	}

@@ -70,7 +70,8 @@ func TestAccessLog(t *testing.T) {
 	r.must(t, 400, "AuthorizationQueryParametersError", ask{method: "GET", path: "/media/k?X-Amz-Signature=c0ffee", unsigned: true})
 	for _, line := range [][]string{
 		{"msg=access", "operation=PutObject", "status=200", "whole=true", "method=PUT", "path=/media/k", "client=127.0.0.1:"},
-		{"msg=access", "host=files.test", "operation=GET", "status=200", "bytes=7", "fwd=uri-miss"},
+		{"msg=access", "operation=PutObject", "old PutObject ", "new PutObject ", "s ok", "first_byte="},
+		{"msg=access", "host=files.test", "operation=GET", "status=200", "bytes=7", "fwd=uri-miss", `stores="new GetObject `},
 		{"msg=access", "host=files.test", "operation=GET", "status=200", "bytes=7", `cache="Sluice; hit"`},
 		{"msg=access", "operation=GetObject", "status=400"},
 	} {

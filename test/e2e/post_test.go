@@ -29,6 +29,12 @@ func (r *rig) signedForm(t *testing.T, who, key, file string, allow func(*minio.
 	if who != accessKey {
 		secret = who + "-secret"
 	}
+	return r.formOf(t, who, secret, key, file, allow)
+}
+
+// formOf is signedForm with a secret.
+func (r *rig) formOf(t *testing.T, who, secret, key, file string, allow func(*minio.PostPolicy) error) form {
+	t.Helper()
 	u, err := url.Parse(r.url)
 	if err != nil {
 		t.Fatal(err)
