@@ -44,6 +44,7 @@ func (g *Gateway) control() admin.Control {
 		Buckets: g.status, Command: g.command, Throttle: g.throttle, Cache: g.cache, Ready: g.ready,
 		Metrics:      promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{}),
 		Certificates: g.listCertificates, Conditions: g.conditions, Doctor: g.doctor, TestNotify: g.notifier.Test,
+		Traffic: (&traffic{metrics: g.metrics}).until,
 		Verify: func(ctx context.Context, bucket string) (*migrate.Verification, error) {
 			o, err := g.Operator(ctx, bucket)
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"sluice/backends"
 	"sluice/gateway/cache"
@@ -32,6 +33,9 @@ type Control struct {
 	Conditions   func() []migrate.Condition        // of the gateway itself
 	Doctor       func(ctx context.Context) []Check // looks at everything that can be wrong around it
 	TestNotify   func(ctx context.Context) []notify.Result
+
+	// Traffic tells what went on until now. It is never called twice at a time.
+	Traffic func(now time.Time) Traffic
 }
 
 // Handler serves
@@ -51,6 +55,7 @@ type Control struct {
 //	GET    /v1/conditions                        the gateway's own []migrate.Condition
 //	POST   /v1/doctor                            a list of Check
 //	POST   /v1/notify/test                       a list of notify.Result
+//	GET    /v1/live                              a Live every second, as server-sent events
 //
 // Failures are an Error.
 func (c Control) Handler() http.Handler {
@@ -96,6 +101,7 @@ func (c Control) Handler() http.Handler {
 	handle("POST /v1/notify/test", func(w http.ResponseWriter, r *http.Request) error {
 		return answer(w, http.StatusOK, c.TestNotify(r.Context()))
 	})
+	handle("GET /v1/live", newFeed(c).serve)
 	return mux
 }
 
@@ -179,8 +185,12 @@ func (c Control) setThrottle(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c Control) throttled(w http.ResponseWriter) error {
+	return answer(w, http.StatusOK, c.throttleStatus())
+}
+
+func (c Control) throttleStatus() ThrottleStatus {
 	reason, workers := c.Throttle.Status()
-	return answer(w, http.StatusOK, ThrottleStatus{Limits: c.Throttle.Limits(), Reason: reason, Workers: workers})
+	return ThrottleStatus{Limits: c.Throttle.Limits(), Reason: reason, Workers: workers}
 }
 
 // decode reads a document; an empty body is an empty one.

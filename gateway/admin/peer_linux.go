@@ -8,8 +8,6 @@ import (
 	"syscall"
 )
 
-type peer struct{}
-
 // WithPeer remembers who is at the other end of a connection, for the audit log
 // (http.Server.ConnContext). The kernel knows it: SO_PEERCRED, unix(7).
 func WithPeer(ctx context.Context, conn net.Conn) context.Context {
@@ -34,9 +32,4 @@ func WithPeer(ctx context.Context, conn net.Conn) context.Context {
 		}
 	})
 	return context.WithValue(ctx, peer{}, name)
-}
-
-func who(ctx context.Context) string {
-	name, _ := ctx.Value(peer{}).(string)
-	return name
 }

@@ -9,5 +9,3 @@ import (
 
 // WithPeer remembers who is at the other end of a connection, where the system tells.
 func WithPeer(ctx context.Context, _ net.Conn) context.Context { return ctx }
-
-func who(context.Context) string { return "" }

@@ -1,0 +1,81 @@
+// Lists guards, and answers "can I switch?" and "can I go back?" from dry runs.
+
+import * as api from "./api.js";
+import { card, el, mark, rebuild, say } from "./dom.js";
+import { ways } from "./phases.js";
+
+export const refuses = (guard) => !guard.ok && !guard.overridden;
+
+// guardList shows guards. With pick, who reads it can pass over those that allow it, one by
+// one; pick is called with each change.
+export function guardList(guards, pick) {
+  return el("ul", { class: "guards" }, guards.map((guard) =>
+    el("li", { class: guard.ok ? "good" : "bad" }, mark(guard.ok ? "good" : "bad"),
+      el("div", {},
+        el("strong", {}, guard.name), el("span", { class: "message" }, guard.message),
+        !guard.ok && pick && guard.overridable && el("label", { class: "override" },
+          el("input", { type: "checkbox", name: "override", value: guard.name, onchange: pick }), ` pass over ${guard.name}; the audit log records it`),
+        !guard.ok && !guard.overridable && el("span", { class: "never" }, "This can not be passed over.")))));
+}
+
+// rest is the time between two dry runs that nobody asked for: each writes to the stores.
+const rest = 5_000;
+
+export function question(title, kind, instead) {
+  const verdict = el("p", { class: "verdict", role: "status" });
+  const list = el("div");
+  const again = el("button", { type: "button", class: "quiet" }, "Look again");
+  const node = card(title, verdict, list, again);
+  let shown = {}, asked = 0, asking = false;
+
+  async function ask(s) {
+    const name = ways[s.phase]?.[kind];
+    asking = true;
+    asked = Date.now();
+    again.disabled = true;
+    try {
+      const { guards } = await api.plan(s.bucket, name);
+      if (s.bucket !== shown.bucket || s.phase !== shown.phase) return;
+      const no = guards.filter(refuses).length;
+      say(verdict, no === 0 ? "Yes." : `Not yet: ${no === 1 ? "one guard refuses." : no + " guards refuse."}`);
+      rebuild(list, guards, () => guardList(guards));
+    } catch (refusal) {
+      say(verdict, "It could not be found out: " + refusal.message);
+      rebuild(list, null, () => null);
+    } finally {
+      asking = false;
+      again.disabled = false;
+    }
+  }
+
+  again.addEventListener("click", () => ask(shown));
+  return {
+    node,
+    update(s) {
+      const name = ways[s.phase]?.[kind];
+      const possible = Boolean(s.new && name && !(kind === "on" && name !== "switch"));
+      again.hidden = !possible;
+      if (!possible) {
+        say(verdict, instead(s));
+        rebuild(list, null, () => null);
+        shown = { bucket: s.bucket, phase: s.phase };
+        return;
+      }
+      const holds = s.conditions.map((c) => c.type + c.status).join() + s.verify?.state;
+      const news = s.bucket !== shown.bucket || s.phase !== shown.phase || holds !== shown.holds;
+      if (asking || !news || (s.phase === shown.phase && Date.now() - asked < rest)) return;
+      if (s.phase !== shown.phase) say(verdict, "Looking…");
+      shown = { bucket: s.bucket, phase: s.phase, holds };
+      ask(s);
+    },
+  };
+}
+
+export const canSwitch = () => question("Can I switch?", "on", (s) => {
+  if (s.phase === "switched") return "You have switched.";
+  if (s.phase === "completed") return "The migration is done.";
+  return s.new ? `Start first: then writes go to both stores, and ${s.old} is copied to ${s.new}.` : "There is no second store to switch to.";
+});
+
+export const canGoBack = () => question("Can I go back?", "back", (s) =>
+  s.phase === "completed" ? `No: ${s.old} does not get writes any more. A new migration leads anywhere you like.` : "There is nothing to go back from.");
