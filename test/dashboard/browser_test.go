@@ -206,9 +206,11 @@ func (b *browser) accessible(t *testing.T, state string) {
 	b.do(t, size(1280, 940))
 }
 
-// picture writes what is seen to a file.
-func (b *browser) picture(t *testing.T, file string) {
+// picture writes what is seen of a page to a file.
+func (b *browser) picture(t *testing.T, width, height int64, file string) {
 	t.Helper()
+	b.do(t, size(width, height))
+	defer b.do(t, size(1280, 940))
 	answer[bool](t, b, "(scrollTo(0, 0), document.activeElement.blur(), true)")
 	raw, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	must(t, err)

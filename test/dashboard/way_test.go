@@ -29,14 +29,12 @@ func state(t *testing.T, b *browser, name string) {
 		return
 	}
 	b.sees(t, "document.getElementById('toast').hidden") // it goes by itself
-	b.picture(t, filepath.Join(*screenshots, name+".png"))
+	b.picture(t, 1280, 1340, filepath.Join(*screenshots, name+".png"))
 	if name == "mirroring" {
+		b.picture(t, 390, 844, filepath.Join(*screenshots, name+"-phone.png"))
 		b.look(t, "dark")
-		b.picture(t, filepath.Join(*screenshots, name+"-dark.png"))
+		b.picture(t, 1280, 1340, filepath.Join(*screenshots, name+"-dark.png"))
 		b.look(t, "light")
-		b.do(t, size(360, 780))
-		b.picture(t, filepath.Join(*screenshots, name+"-phone.png"))
-		b.do(t, size(1280, 940))
 	}
 }
 
@@ -133,7 +131,7 @@ func TestWholeWay(t *testing.T) {
 	confirm(t, b)
 	b.says(t, "mastodata is on hetzner alone")
 	state(t, b, "completed")
-	b.clean(t, "/v1/events")
+	b.clean(t, "/v1/events", "status of 409") // a guard's refusal is what was asked for
 
 	raw, err := os.ReadFile(filepath.Join(s.config.StateDir, "audit.log"))
 	must(t, err)

@@ -25,10 +25,12 @@ let page, stop, live;
 // bucketPage is all there is of one bucket.
 function bucketPage() {
   const log = eventLog();
-  const views = [hero(), phases(), routes(), progress(), canSwitch(), canGoBack(), drift(), conditions(), lookUp(), cache(), certificates(), log];
-  const [head, ribbon, picture, ...cards] = views.map((view) => view.node);
+  const views = [hero(), phases(), routes(), progress(), canSwitch(), canGoBack(), drift(), conditions(), lookUp(), cache(), log, certificates()];
+  const [head, ribbon, picture, copying, on, back, ...rest] = views.map((view) => view.node);
+  const pair = (...cards) => el("div", { class: "pair" }, cards);
   return {
-    node: el("div", { class: "bucket" }, head, ribbon, picture, el("div", { class: "cards" }, cards)),
+    node: el("div", { class: "bucket" }, head, ribbon, picture, pair(copying, el("div", { class: "stack" }, on, back)),
+      pair(...rest.slice(0, 2)), pair(...rest.slice(2, 4)), pair(...rest.slice(4))),
     update(s) { for (const view of views) view.update(s, live); },
     stop: log.stop,
   };

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { card, el, mark, rebuild, say } from "./dom.js";
 import { ways } from "./phases.js";
+import { clock } from "./words.js";
 
 export const refuses = (guard) => !guard.ok && !guard.overridden;
 
@@ -25,7 +26,9 @@ export function question(title, kind, instead) {
   const verdict = el("p", { class: "verdict", role: "status" });
   const list = el("div");
   const again = el("button", { type: "button", class: "quiet" }, "Look again");
-  const node = card(title, verdict, list, again);
+  const looked = el("span", { class: "muted" });
+  const foot = el("p", { class: "looked" }, again, looked);
+  const node = card(title, verdict, list, foot);
   let shown = {}, asked = 0, asking = false;
 
   async function ask(s) {
@@ -45,6 +48,7 @@ export function question(title, kind, instead) {
     } finally {
       asking = false;
       again.disabled = false;
+      say(looked, "looked at " + clock(Date.now()));
     }
   }
 
@@ -54,7 +58,7 @@ export function question(title, kind, instead) {
     update(s) {
       const name = ways[s.phase]?.[kind];
       const possible = Boolean(s.new && name && !(kind === "on" && name !== "switch"));
-      again.hidden = !possible;
+      foot.hidden = !possible;
       if (!possible) {
         say(verdict, instead(s));
         rebuild(list, null, () => null);

@@ -15,7 +15,7 @@ export function progress() {
   const plot = el("div", { class: "chart", role: "img" });
   const failures = el("div");
   const nothing = el("p", { class: "muted" });
-  const work = el("div", {}, el("div", { class: "far" }, far, state), bar, list.node, plot, failures);
+  const work = el("div", {}, el("div", { class: "far" }, far, state), bar, plot, list.node, failures);
   const limits = throttleForm();
   const node = card("Copying", nothing, work, limits.node);
   const drawn = chart(plot);

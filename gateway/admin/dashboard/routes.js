@@ -4,10 +4,10 @@ import { card, el, rebuild, svg, table } from "./dom.js";
 import { away, primaryOf } from "./sentence.js";
 import { count, perSecond, took } from "./words.js";
 
-// Where things are in the picture: [x, y, width, height], beside each other or, on a phone,
-// below each other.
-const wide = { size: [960, 268], clients: [0, 84, 210, 100], sluice: [372, 84, 150, 100], old: [692, 0, 268, 116], new: [692, 152, 268, 116] };
-const narrow = { size: [330, 420], clients: [55, 0, 220, 88], sluice: [90, 132, 150, 92], old: [0, 290, 158, 130], new: [172, 290, 158, 130] };
+// Where things are in the picture, [x, y, width, height]: beside each other or, on a phone,
+// below each other. A line of text is lead high.
+const wide = { size: [960, 256], lead: 23, clients: [0, 76, 220, 104], sluice: [376, 76, 160, 104], old: [692, 0, 268, 118], new: [692, 138, 268, 118] };
+const narrow = { size: [330, 434], lead: 20, clients: [55, 0, 220, 92], sluice: [85, 134, 160, 78], old: [0, 276, 158, 158], new: [172, 276, 158, 158], down: true };
 
 const still = { requests: 0, errors: 0, p95: 0 };
 
@@ -29,12 +29,15 @@ function errors(flow) {
   return (flow.errors < 10 ? flow.errors.toFixed(1) : count(Math.round(flow.errors))) + " errors/s";
 }
 
-function box(place, kind, lines) {
-  const [x, y, w, h] = place;
-  const first = y + h / 2 - (lines.length - 1) * 11 + 5;
+// box is a place with lines of text; a line is a list of [text, look].
+function box(layout, place, kind, lines) {
+  const [x, y, w, h] = place, inset = kind === "sluice" ? w / 2 : layout.down ? 12 : 18;
+  const first = y + (h - (lines.length - 1) * layout.lead) / 2 + 5;
+  const room = (look) => Math.floor((w - 2 * 12) / (look === "title" ? 8.8 : 6.4));
   return svg("g", { class: "box " + kind },
     svg("rect", { x: x + 1, y: y + 1, width: w - 2, height: h - 2, rx: 14 }),
-    lines.map(([text, look], i) => svg("text", { x: x + w / 2, y: first + i * 22, class: look }, fit(text, Math.floor(w / (look === "title" ? 8.6 : 6.9))))));
+    lines.map((spans, i) => svg("text", { x: x + inset, y: first + i * layout.lead },
+      spans.map(([text, look]) => svg("tspan", { class: look }, fit(text, room(look)))))));
 }
 
 function way(from, to, kind, flows, down) {
@@ -59,22 +62,33 @@ function store(s, which, live) {
   return {
     name, flow, used, primary, broken, idle,
     kind: broken ? "broken" : idle ? "idle" : primary ? "primary" : "mirror",
-    lines: [
-      [name, "title"], [(primary ? "primary" : which === "old" ? "old store" : "new store"), "role"],
-      [broken ? "✕ does not answer" : used, broken ? "alarm" : "plain"],
-      ...(idle ? [] : [[perSecond(flow.requests), "figure"], [`p95 ${took(flow.p95)} · ${errors(flow)}`, flow.errors > 0 ? "alarm" : "plain"]]),
-    ],
   };
 }
 
-function picture(layout, clients, stores, down) {
-  const [w, h] = layout.size;
+// measured is what is told of the traffic on a way, in two lines or, where there is less room,
+// in three.
+function measured(layout, flow) {
+  const rate = [perSecond(flow.requests), "figure"], wrong = [errors(flow), flow.errors > 0 ? "alarm" : "plain"];
+  const slowest = "p95 " + took(flow.p95);
+  return layout.down ? [[rate], [[slowest, "plain"]], [wrong]] : [[rate], [[slowest + " · ", "plain"], wrong]];
+}
+
+function storeLines(layout, t) {
+  const role = t.primary ? "primary" : t.which === "old" ? "old store" : "new store";
+  const look = t.primary ? "role" : "plain";
+  const used = t.broken ? ["✕ does not answer", "alarm"] : [t.used, "plain"];
+  const head = layout.down ? [[[t.name, "title"]], [[role, look]], [used]] : [[[t.name, "title"]], [[role + " · ", look], used]];
+  return t.idle ? head : [...head, ...measured(layout, t.flow)];
+}
+
+function picture(layout, clients, stores) {
+  const [w, h] = layout.size, down = Boolean(layout.down);
   return svg("svg", { viewBox: `0 0 ${w} ${h}`, class: down ? "narrow" : "wide", role: "img", "aria-labelledby": "routes-said" },
     way(layout.clients, layout.sluice, "primary", clients.requests > 0, down),
     stores.map((t) => way(layout.sluice, layout[t.which], t.kind, t.flow.requests > 0 && !t.broken, down)),
-    box(layout.clients, "clients", [["Clients", "title"], [perSecond(clients.requests), "figure"], [`p95 ${took(clients.p95)} · ${errors(clients)}`, clients.errors > 0 ? "alarm" : "plain"]]),
-    box(layout.sluice, "sluice", [["Sluice", "title"], ["one endpoint", "plain"]]),
-    stores.map((t) => box(layout[t.which], t.kind, t.lines)));
+    box(layout, layout.clients, "clients", [[["Clients", "title"]], ...measured({}, clients)]),
+    box(layout, layout.sluice, "sluice", [[["Sluice", "title"]], [["one endpoint", "plain"]]]),
+    stores.map((t) => box(layout, layout[t.which], t.kind, storeLines(layout, t))));
 }
 
 export function routes() {
@@ -86,7 +100,7 @@ export function routes() {
       const clients = live.traffic.clients;
       const stores = ["old", ...(s.new ? ["new"] : [])].map((which) => ({ which, ...store(s, which, live) }));
       rebuild(figure, [s.bucket, s.phase, clients, stores], () => [
-        picture(wide, clients, stores, false), picture(narrow, clients, stores, true),
+        picture(wide, clients, stores), picture(narrow, clients, stores),
         el("figcaption", { id: "routes-said" },
           `Clients reach ${stores.filter((t) => !t.idle && !t.broken).map((t) => t.name).join(" and ") || "no store"} through Sluice; ${primaryOf(s)} is the primary.`,
           el("span", { class: "measured" }, " All buckets, over the last ten seconds.")),

@@ -57,9 +57,9 @@ export function done(progress) {
   return progress.total[by] > 0 ? Math.min(progress.done[by] / progress.total[by], 1) : null;
 }
 
-// percent is cut, not rounded: 100 % is the end.
+// percent is cut, not rounded: 100 % is the end. The sign stays with its number.
 export function percent(part) {
-  return Math.floor(part * 100) + " %";
+  return Math.floor(part * 100) + "\u00a0%";
 }
 
 // condition is one of a bucket's, by type; undefined if there is none.
