@@ -42,6 +42,7 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	harden(w.Header())
+	w.Header().Set("Cache-Control", "no-store")
 	if err := d.origin.Check(r); err != nil { // a page of somebody else's sends it, with our cookie
 		_ = answer(w, http.StatusForbidden, Error{Kind: Denied, Message: err.Error()})
 		return
@@ -61,7 +62,6 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/v1/session" && r.Method == http.MethodDelete:
 		d.logout(w, r)
 	default:
-		w.Header().Set("Cache-Control", "no-store")
 		by, err := d.who(r)
 		if err != nil {
 			deny(w, err)

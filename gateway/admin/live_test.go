@@ -4,25 +4,29 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sluice/gateway/migrate"
 	"sluice/gateway/migrate/throttle"
 )
 
-// watched is a control of so many buckets that counts how often it is asked.
-func watched(t *testing.T, buckets int, asked *atomic.Int64) *httptest.Server {
+// control is one of so many buckets that counts how often they are asked for.
+func control(t *testing.T, buckets int, asked *atomic.Int64) Control {
 	t.Helper()
 	limits, err := throttle.New(throttle.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Control{
+	return Control{
 		Buckets: func() []migrate.Status {
 			asked.Add(1)
 			list := make([]migrate.Status, buckets)
@@ -35,6 +39,10 @@ func watched(t *testing.T, buckets int, asked *atomic.Int64) *httptest.Server {
 		Traffic:    func(time.Time) Traffic { return Traffic{Seconds: 1} },
 		Throttle:   limits, Metrics: http.NotFoundHandler(),
 	}
+}
+
+func watched(t *testing.T, c Control) *httptest.Server {
+	t.Helper()
 	server := httptest.NewServer(c.Handler())
 	t.Cleanup(server.Close)
 	return server
@@ -60,7 +68,7 @@ func watch(t *testing.T, server *httptest.Server) *http.Response {
 // told as a page can show.
 func TestLive(t *testing.T) {
 	var asked atomic.Int64
-	server := watched(t, maxShown+5, &asked)
+	server := watched(t, control(t, maxShown+5, &asked))
 	began := time.Now()
 	var all []*bufio.Scanner
 	for range 3 {
@@ -99,10 +107,50 @@ func next(t *testing.T, lines *bufio.Scanner) (live Live) {
 	return live
 }
 
+// once is a listener with one connection.
+type once struct{ conns chan net.Conn }
+
+func (once) Addr() net.Addr { return &net.TCPAddr{} }
+func (once) Close() error   { return nil }
+
+func (l once) Accept() (net.Conn, error) {
+	if conn, ok := <-l.conns; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+// TestSlowViewer: who asks and does not read is let go.
+func TestSlowViewer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFeed(control(t, 1, new(atomic.Int64)))
+		ours, theirs := net.Pipe()
+		l := once{conns: make(chan net.Conn, 1)}
+		l.conns <- theirs
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = f.serve(w, r) })}
+		var serving sync.WaitGroup
+		serving.Go(func() { _ = server.Serve(l) })
+		if _, err := io.WriteString(ours, "GET /v1/live HTTP/1.1\r\nHost: gateway\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(slowViewer / 2)
+		if len(f.viewers) != 1 {
+			t.Error("it is gone at once")
+		}
+		time.Sleep(slowViewer)
+		synctest.Wait()
+		if len(f.viewers) != 0 {
+			t.Error("it still has its place")
+		}
+		ours.Close()
+		close(l.conns)
+		serving.Wait()
+	})
+}
+
 // TestLiveIsBounded: one viewer too many is told so.
 func TestLiveIsBounded(t *testing.T) {
-	var asked atomic.Int64
-	server := watched(t, 1, &asked)
+	server := watched(t, control(t, 1, new(atomic.Int64)))
 	for range maxViewers {
 		watch(t, server)
 	}

@@ -61,8 +61,8 @@ func (s *sessions) end(id string) {
 	delete(s.ends, sha256.Sum256([]byte(id)))
 }
 
-// lock opens to the token. Who tries others is soon looked at once a second only; so is,
-// meanwhile, everyone else who comes with a token, but no session and nobody at the socket.
+// lock opens to the token. After some wrong ones it is tried once a second only, whoever
+// brings it: a short token that somebody chose is not guessed. Sessions do not pass here.
 type lock struct {
 	token string
 	mu    sync.Mutex

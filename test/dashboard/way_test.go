@@ -29,11 +29,11 @@ func state(t *testing.T, b *browser, name string) {
 		return
 	}
 	b.sees(t, "document.getElementById('toast').hidden") // it goes by itself
-	b.picture(t, 1280, 1340, filepath.Join(*screenshots, name+".png"))
+	b.picture(t, 1200, 1220, filepath.Join(*screenshots, name+".png"))
 	if name == "mirroring" {
 		b.picture(t, 390, 844, filepath.Join(*screenshots, name+"-phone.png"))
 		b.look(t, "dark")
-		b.picture(t, 1280, 1340, filepath.Join(*screenshots, name+"-dark.png"))
+		b.picture(t, 1200, 1220, filepath.Join(*screenshots, name+"-dark.png"))
 		b.look(t, "light")
 	}
 }

@@ -26,11 +26,10 @@ let page, stop, live;
 function bucketPage() {
   const log = eventLog();
   const views = [hero(), phases(), routes(), progress(), canSwitch(), canGoBack(), drift(), conditions(), lookUp(), cache(), log, certificates()];
-  const [head, ribbon, picture, copying, on, back, ...rest] = views.map((view) => view.node);
-  const pair = (...cards) => el("div", { class: "pair" }, cards);
+  const [head, ribbon, picture, ...cards] = views.map((view) => view.node);
+  const pair = (...sides) => el("div", { class: "pair" }, sides.map((side) => el("div", { class: "stack" }, side.map((i) => cards[i]))));
   return {
-    node: el("div", { class: "bucket" }, head, ribbon, picture, pair(copying, el("div", { class: "stack" }, on, back)),
-      pair(...rest.slice(0, 2)), pair(...rest.slice(2, 4)), pair(...rest.slice(4))),
+    node: el("div", { class: "bucket" }, head, ribbon, picture, pair([0], [1, 2]), pair([3], [4]), pair([5], [6]), pair([7], [8])),
     update(s) { for (const view of views) view.update(s, live); },
     stop: log.stop,
   };
@@ -38,8 +37,7 @@ function bucketPage() {
 
 // wanted is the bucket that the address names; the only one, where it names none.
 function wanted() {
-  const named = location.hash.startsWith("#/") ? decodeURIComponent(location.hash.slice(2)) : "";
-  return live.buckets.find((s) => s.bucket === named) ?? (live.buckets.length === 1 ? live.buckets[0] : undefined);
+  return live.buckets.find((s) => address(s.bucket) === location.hash) ?? (live.buckets.length === 1 ? live.buckets[0] : undefined);
 }
 
 function show() {

@@ -1,8 +1,9 @@
 // A chart of a rate over the last minutes, by uPlot (a global: it is vendored as it is published).
 
-import { bytes } from "./words.js";
+import { clock } from "./words.js";
 
 const kept = 600; // seconds
+const height = 220;
 
 // chart draws into a node. add takes a time in seconds and bytes a second.
 export function chart(node) {
@@ -15,17 +16,17 @@ export function chart(node) {
     plot?.destroy();
     const axis = { stroke: color("--muted"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     plot = new uPlot({
-      width: node.clientWidth, height: 180, legend: { show: false }, cursor: { show: false }, padding: [12, 8, 0, 0],
+      width: node.clientWidth, height, legend: { show: false }, cursor: { show: false }, padding: [12, 32, 0, 0],
       scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.15, 1 << 20)] } },
       axes: [
-        { ...axis, space: 70, values: (_, times) => times.map((t) => new Date(t * 1000).toLocaleTimeString([], { timeStyle: "medium" })) },
-        { ...axis, size: 76, space: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].map((n) => n * (1 << 20) / 4), values: (_, rates) => rates.map((r) => bytes(r) + "/s") },
+        { ...axis, space: 70, values: (_, times) => times.map((t) => clock(t * 1000)) },
+        { ...axis, size: 76, space: 40, incrs: Array.from({ length: 20 }, (_, i) => 2 ** (18 + i)), values: (_, rates) => rates.map((r) => r / (1 << 20) + " MiB/s") },
       ],
       series: [{}, { stroke: color("--accent"), fill: color("--wash"), width: 2, points: { show: false } }],
     }, data, node);
   }
 
-  new ResizeObserver(() => { if (node.clientWidth > 0) plot?.setSize({ width: node.clientWidth, height: 180 }); }).observe(node);
+  new ResizeObserver(() => { if (node.clientWidth > 0) plot?.setSize({ width: node.clientWidth, height }); }).observe(node);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (plot) draw(); });
 
   return {

@@ -11,9 +11,9 @@ export function order(s, name) {
   const command = commands[name];
   const title = el("h2", { id: "dialog-title" }, command.title(s));
   const state = el("p", { role: "status" }, "Looking at what stands in the way…");
-  const plan = el("div", { class: "plan" });
+  const plan = el("div", { class: "plan", tabindex: "0", role: "group", "aria-label": "Guards and steps" });
   const confirm = el("button", { type: "submit", class: "primary", disabled: true }, command.now);
-  const close = el("button", { type: "button", class: "quiet" }, "Close");
+  const close = el("button", { type: "button", class: "quiet", autofocus: true }, "Close");
   const form = el("form", {}, title, state, plan, el("div", { class: "buttons" }, close, confirm));
   const dialog = el("dialog", { "aria-labelledby": "dialog-title" }, form);
   let guards = [], sure = () => true;

@@ -11,7 +11,7 @@ const plain = new Set(["paused", "throttled", "backfilled", "caught-up", "verifi
 export function conditions() {
   const list = el("div");
   const row = (c) => el("li", {}, mark(c.type === "paused" || c.type === "throttled" ? "wait" : c.status ? "good" : plain.has(c.type) ? "wait" : "bad"),
-    el("div", {}, el("strong", {}, (c.status || !plain.has(c.type) ? "" : "not ") + c.type), el("span", { class: "message" }, c.message), el("span", { class: "since" }, "since " + clock(c.since))));
+    el("div", {}, el("strong", {}, (c.status || !plain.has(c.type) ? "" : "not ") + c.type), el("span", { class: "message" }, c.message && c.message + "; ", "since " + clock(c.since))));
   return {
     node: card("Conditions", list),
     update(s, live) {

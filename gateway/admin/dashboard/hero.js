@@ -38,7 +38,7 @@ export function hero() {
       say(word, words[now.tone][0]);
       say(text, now.text);
       // Whoever listens hears of every step, and of every ten percent.
-      const step = [s.bucket, s.phase, now.tone, now.text.replace(/\d[\d,.]*|about|less than a minute|h|min/g, ""), Math.floor((done(s.backfill) ?? 0) * 10)].join();
+      const step = [s.bucket, s.phase, now.tone, now.text.replace(/, (about .*|less than a minute) left|\d[\d,.]*/g, ""), Math.floor((done(s.backfill) ?? 0) * 10)].join();
       if (step !== said) say(aloud, now.text);
       said = step;
 

@@ -5,7 +5,7 @@ import { card, el, figures, rebuild, say, table } from "./dom.js";
 import { throttleForm } from "./throttle.js";
 import { about, bytes, count, done, percent } from "./words.js";
 
-const states = { running: "Copying", paused: "Paused", waiting: "Waiting to try failed objects again", finished: "Everything was gone over", stopped: "Stopped" };
+const states = { running: "Copying", paused: "Paused", waiting: "Waiting to try failed objects again", finished: "Finished", stopped: "Stopped" };
 
 export function progress() {
   const bar = el("progress", { max: 1, "aria-label": "Copied" });

@@ -15,8 +15,8 @@ const still = { requests: 0, errors: 0, p95: 0 };
 function roles(s) {
   const readOnly = !s.conditions.some((c) => c.type === "reversible" && c.status);
   switch (s.phase) {
-    case "mirroring": return { old: "gets every write first", new: "gets every write too" };
-    case "switched": return { new: "gets every write first", old: readOnly ? "is only read" : "gets every write too" };
+    case "mirroring": return { old: "written first", new: "written too" };
+    case "switched": return { new: "written first", old: readOnly ? "is only read" : "written too" };
     case "completed": return { new: "serves everything", old: "is left alone" };
   }
   return { old: "serves everything", new: "is not used yet" };

@@ -42,7 +42,8 @@ export function held(nanoseconds) {
 export function clock(time) {
   const at = new Date(time);
   const sameDay = at.toDateString() === new Date().toDateString();
-  return at.toLocaleString([], sameDay ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" });
+  const time24 = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  return sameDay ? time24 : day(at) + ", " + time24;
 }
 
 export function day(time) {
