@@ -22,29 +22,29 @@ export function guardList(guards, pick) {
 // rest is the time between two dry runs that nobody asked for: each writes to the stores.
 const rest = 5_000;
 
-export function question(title, kind, instead) {
+// question answers whether the command that leads on, or back, would be refused; instead says
+// what there is to say where there is none.
+function question(title, kind, instead) {
   const verdict = el("p", { class: "verdict", role: "status" });
   const list = el("div");
   const again = el("button", { type: "button", class: "quiet" }, "Look again");
   const looked = el("span", { class: "muted" });
   const foot = el("p", { class: "looked" }, again, looked);
-  const node = card(title, verdict, list, foot);
-  let shown = {}, asked = 0, asking = false;
+  let shown = {}, guards = [], asked = 0, asking = false;
 
-  async function ask(s) {
-    const name = ways[s.phase]?.[kind];
+  async function ask(s, name) {
     asking = true;
     asked = Date.now();
     again.disabled = true;
     try {
-      const { guards } = await api.plan(s.bucket, name);
+      const report = await api.plan(s.bucket, name);
       if (s.bucket !== shown.bucket || s.phase !== shown.phase) return;
+      guards = report.guards;
       const no = guards.filter(refuses).length;
       say(verdict, no === 0 ? "Yes." : `Not yet: ${no === 1 ? "one guard refuses." : no + " guards refuse."}`);
-      rebuild(list, guards, () => guardList(guards));
     } catch (refusal) {
+      guards = [];
       say(verdict, "It could not be found out: " + refusal.message);
-      rebuild(list, null, () => null);
     } finally {
       asking = false;
       again.disabled = false;
@@ -52,25 +52,25 @@ export function question(title, kind, instead) {
     }
   }
 
-  again.addEventListener("click", () => ask(shown));
+  again.addEventListener("click", () => { shown.holds = ""; asked = 0; });
   return {
-    node,
+    node: card(title, verdict, list, foot),
     update(s) {
       const name = ways[s.phase]?.[kind];
-      const possible = Boolean(s.new && name && !(kind === "on" && name !== "switch"));
-      foot.hidden = !possible;
-      if (!possible) {
-        say(verdict, instead(s));
-        rebuild(list, null, () => null);
-        shown = { bucket: s.bucket, phase: s.phase };
-        return;
-      }
+      const possible = Boolean(s.new && name && name !== "start" && name !== "complete");
+      const moved = s.bucket !== shown.bucket || s.phase !== shown.phase;
       const holds = s.conditions.map((c) => c.type + c.status).join() + s.verify?.state;
-      const news = s.bucket !== shown.bucket || s.phase !== shown.phase || holds !== shown.holds;
-      if (asking || !news || (s.phase === shown.phase && Date.now() - asked < rest)) return;
-      if (s.phase !== shown.phase) say(verdict, "Looking…");
-      shown = { bucket: s.bucket, phase: s.phase, holds };
-      ask(s);
+      foot.hidden = !possible;
+      if (!possible || moved) guards = [];
+      if (!possible) say(verdict, instead(s));
+      else if (moved) say(verdict, "Looking…");
+      if (possible && !asking && (moved || (holds !== shown.holds && Date.now() - asked > rest))) {
+        shown = { bucket: s.bucket, phase: s.phase, holds };
+        ask(s, name);
+      } else if (moved) shown = { bucket: s.bucket, phase: s.phase };
+      // Guards that are conditions too are told as they are now.
+      const fresh = guards.map((g) => ({ ...g, message: s.conditions.find((c) => c.type === g.name && c.status === g.ok)?.message ?? g.message }));
+      rebuild(list, fresh, () => fresh.length > 0 && guardList(fresh));
     },
   };
 }

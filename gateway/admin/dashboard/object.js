@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { card, el, table } from "./dom.js";
-import { bytes, clock } from "./words.js";
+import { bytes, clock, took } from "./words.js";
 
 export function lookUp() {
   const key = el("input", { id: "object-key", required: true, autocomplete: "off", spellcheck: "false", placeholder: "accounts/avatars/…" });
@@ -33,10 +33,10 @@ function show(o) {
   const sides = [["old", o.old], ["new", o.new]].filter(([, side]) => side?.store);
   const row = (name, of) => [name, ...sides.map(([, side]) => of(side))];
   const headers = [...new Set(sides.flatMap(([, side]) => Object.keys(side.headers ?? {})))].sort();
-  const waits = (o.intents ?? []).map((i) => `${i.kind}${i.age === undefined ? "" : ", " + i.age}`).join("; ");
+  const waits = (o.intents ?? []).map((i) => [i.kind, i.outcome, i.age_ns > 0 && `for ${took(i.age_ns / 1e9)}`].filter(Boolean).join(", ")).join("; ");
   return [
     el("p", { class: "verdict" }, o.verdict ?? ""),
-    el("p", { class: "muted" }, `Read from ${o.read_from || "nowhere"}; ${o.dirty ? "writes wait: " + (waits || "one") : "no write waits"}; ${o.cached?.held ? "cached" : "not cached"}.`),
+    el("p", { class: "muted" }, `Read from ${o.read_from === "none" ? "nowhere" : o.read_from}; ${o.dirty ? "writes wait: " + (waits || "one") : "no write waits"}; ${o.cached?.held ? "cached" : "not cached"}.`),
     table("The object on the stores", ["", ...sides.map(([which, side]) => `${side.store} (${which})`)], [
       row("there", (side) => side.error ? "✕ " + side.error : side.present ? "yes" : "no"),
       row("size", (side) => side.present ? bytes(side.size) : "–"),
