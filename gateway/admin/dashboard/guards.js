@@ -30,7 +30,13 @@ function question(title, kind, instead) {
   const again = el("button", { type: "button", class: "quiet" }, "Look again");
   const looked = el("span", { class: "muted" });
   const foot = el("p", { class: "looked" }, again, looked);
-  let shown = {}, guards = [], asked = 0, asking = false;
+  let shown = {}, guards = [], asked = 0, asking = false, latest;
+
+  // Guards that are conditions too are told as they are now.
+  function tell() {
+    const fresh = guards.map((g) => ({ ...g, message: latest.conditions.find((c) => c.type === g.name && c.status === g.ok)?.message ?? g.message }));
+    rebuild(list, fresh, () => fresh.length > 0 && guardList(fresh));
+  }
 
   async function ask(s, name) {
     asking = true;
@@ -49,6 +55,7 @@ function question(title, kind, instead) {
       asking = false;
       again.disabled = false;
       say(looked, "looked at " + clock(Date.now()));
+      tell();
     }
   }
 
@@ -56,6 +63,7 @@ function question(title, kind, instead) {
   return {
     node: card(title, verdict, list, foot),
     update(s) {
+      latest = s;
       const name = ways[s.phase]?.[kind];
       const possible = Boolean(s.new && name && name !== "start" && name !== "complete");
       const moved = s.bucket !== shown.bucket || s.phase !== shown.phase;
@@ -68,9 +76,7 @@ function question(title, kind, instead) {
         shown = { bucket: s.bucket, phase: s.phase, holds };
         ask(s, name);
       } else if (moved) shown = { bucket: s.bucket, phase: s.phase };
-      // Guards that are conditions too are told as they are now.
-      const fresh = guards.map((g) => ({ ...g, message: s.conditions.find((c) => c.type === g.name && c.status === g.ok)?.message ?? g.message }));
-      rebuild(list, fresh, () => fresh.length > 0 && guardList(fresh));
+      tell();
     },
   };
 }

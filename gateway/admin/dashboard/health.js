@@ -43,16 +43,16 @@ export function certificates() {
 const kept = 200; // events
 
 export function eventLog() {
-  const list = el("ol", { class: "events", role: "log", "aria-label": "Events", tabindex: "0" });
+  const list = el("ol");
+  const log = el("div", { class: "events", role: "log", "aria-label": "Events", tabindex: "0", hidden: true }, list);
   const none = el("p", { class: "muted" }, "Nothing has happened since the gateway was started.");
-  const node = card("Events", none, list);
+  const node = card("Events", none, log);
   const seen = new Set();
-  list.hidden = true;
   const show = (e) => {
     if (seen.has(e.id)) return; // the last ones come again with each connection
     seen.add(e.id);
     none.hidden = true;
-    list.hidden = false;
+    log.hidden = false;
     list.prepend(el("li", { class: e.level === "error" || e.level === "warn" ? "bad" : "" },
       el("time", { datetime: e.time }, clock(e.time)),
       el("span", {}, e.bucket && el("strong", {}, e.bucket + " "), e.message, e.by && el("span", { class: "muted" }, ` (${e.by})`))));
