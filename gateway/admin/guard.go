@@ -50,7 +50,7 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch path := r.URL.Path; {
 	case path == "/livez" || path == "/readyz" || path == "/metrics":
 		d.api.ServeHTTP(w, r)
-	case path == "/":
+	case path == "/" || path == "/dashboard":
 		http.Redirect(w, r, "/dashboard/", http.StatusFound)
 	case strings.HasPrefix(path, "/dashboard/"):
 		d.pages.ServeHTTP(w, r)

@@ -178,7 +178,9 @@ func TestHardened(t *testing.T) {
 			}
 		}
 	}
-	if resp := send(h, http.MethodGet, "/", "", nil); resp.Header.Get("Location") != "/dashboard/" {
-		t.Errorf("/ is answered %s", resp.Status)
+	for _, path := range []string{"/", "/dashboard"} {
+		if resp := send(h, http.MethodGet, path, "", nil); resp.Header.Get("Location") != "/dashboard/" {
+			t.Errorf("%s is answered %s", path, resp.Status)
+		}
 	}
 }

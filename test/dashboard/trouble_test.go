@@ -53,6 +53,24 @@ func TestTrouble(t *testing.T) {
 	b.sees(t, "document.getElementById('toast').textContent.includes('forgotten')")
 	b.sees(t, "document.images.length === 1 && document.title.startsWith('mastodata')") // our own sign alone
 
+	// A tab that nobody sees holds no connection, and goes on when it is seen.
+	answer[bool](t, b, `(() => {
+		const Source = EventSource;
+		window.sources = [];
+		window.EventSource = class extends Source { constructor(path) { super(path); sources.push(this); } };
+		window.hide = (hidden) => {
+			Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+			document.dispatchEvent(new Event("visibilitychange"));
+		};
+		hide(true); hide(false);
+		return true;
+	})()`)
+	b.sees(t, "sources.some((s) => s.url.endsWith('/v1/live') && s.readyState === EventSource.OPEN)")
+	answer[bool](t, b, "(hide(true), true)")
+	b.sees(t, "sources.every((s) => s.readyState === EventSource.CLOSED)")
+	answer[bool](t, b, "(hide(false), true)")
+	b.sees(t, "sources.some((s) => s.readyState === EventSource.OPEN)")
+
 	s.stop()
 	b.sees(t, "document.getElementById('connection').textContent.includes('connection lost')")
 	s.start(t)

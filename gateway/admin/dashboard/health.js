@@ -47,17 +47,16 @@ export function eventLog() {
   const log = el("div", { class: "events", role: "log", "aria-label": "Events", tabindex: "0", hidden: true }, list);
   const none = el("p", { class: "muted" }, "Nothing has happened since the gateway was started.");
   const node = card("Events", none, log);
-  const seen = new Set();
+  let last = 0;
   const show = (e) => {
-    if (seen.has(e.id)) return; // the last ones come again with each connection
-    seen.add(e.id);
+    if (e.id <= last) return; // the last ones come again with each connection
+    last = e.id;
     none.hidden = true;
     log.hidden = false;
     list.prepend(el("li", { class: e.level === "error" || e.level === "warn" ? "bad" : "" },
       el("time", { datetime: e.time }, clock(e.time)),
       el("span", {}, e.bucket && el("strong", {}, e.bucket + " "), e.message, e.by && el("span", { class: "muted" }, ` (${e.by})`))));
     if (list.children.length > kept) list.lastChild.remove();
-    if (seen.size > 4 * kept) seen.delete(seen.values().next().value);
   };
   const stop = events(show, () => { none.textContent = "This gateway tells no events. Who did what is in audit.log in its state directory."; });
   return { node, update() {}, stop };
