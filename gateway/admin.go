@@ -49,6 +49,7 @@ func (g *Gateway) control() admin.Control {
 		Conditions: func() []migrate.Condition { return g.now.Load().conditions() },
 		TestNotify: func(ctx context.Context) []notify.Result { return g.now.Load().notifier.Test(ctx) },
 		Events:     &g.events, Traces: &g.traces, Locate: g.locate,
+		Traffic: (&traffic{metrics: g.metrics}).until,
 		Verify: func(ctx context.Context, bucket string) (*migrate.Verification, error) {
 			o, err := g.Operator(ctx, bucket)
 			if err != nil {

@@ -4,11 +4,14 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/backends"
+	"sluice/backends/s3"
 	"sluice/backends/storetest"
 	"sluice/test/servers"
 )
@@ -25,6 +28,23 @@ func TestVersity(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) backends.Store {
 		return server.Store(t, "versity", strings.ToLower(rand.Text()))
 	}, storetest.FileLikeKeys, storetest.LongKeys, storetest.UploadPages)
+}
+
+// TestStrangerIsNotObserved: a stranger's question tells nothing of how the store does.
+func TestStrangerIsNotObserved(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	defer server.Close()
+	s, err := s3.New(t.Context(), s3.Config{
+		Name: "any", Endpoint: server.URL, Bucket: "bucket", AccessKeyID: "any", SecretAccessKey: "any",
+		Observe: func(_ time.Duration, err error) { t.Errorf("it was observed: %v", err) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if open, err := s.ListsToAnyone(t.Context()); open || err != nil {
+		t.Errorf("%t, %v", open, err)
+	}
 }
 
 // TestListsToAnyone: only a policy opens a bucket's listing to strangers, and that a

@@ -213,6 +213,7 @@ func (s *Store) ListsToAnyone(ctx context.Context) (bool, error) {
 	by := *s.client.Load()
 	by.keys = credentials.NewStaticV4("", "", "")
 	stranger := *s
+	stranger.observe = nil // to be refused is no fault of the store's
 	stranger.client = new(atomic.Pointer[client])
 	stranger.client.Store(&by)
 	_, err := stranger.List(ctx, backends.ListRequest{MaxKeys: 1})

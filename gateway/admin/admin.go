@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"sluice/backends"
 	"sluice/gateway/cache"
@@ -41,6 +42,9 @@ type Control struct {
 	Events *events.Log
 	Traces *trace.Hub
 	Locate func(ctx context.Context, bucket, key string) (mirror.Located, error)
+
+	// Traffic tells what went on until now. It is never called twice at a time.
+	Traffic func(now time.Time) Traffic
 }
 
 // Handler serves
@@ -64,6 +68,7 @@ type Control struct {
 //	GET    /v1/events                            events.Event as server-sent events; see followEvents
 //	GET    /v1/trace                             trace.Record as server-sent events; see followTrace
 //	GET    /v1/buckets/{bucket}/object?key=KEY   a mirror.Located
+//	GET    /v1/live                              a Live every second, as server-sent events
 //
 // Failures are an Error.
 func (c Control) Handler() http.Handler {
@@ -111,6 +116,7 @@ func (c Control) Handler() http.Handler {
 	handle("GET /v1/events", c.followEvents)
 	handle("GET /v1/trace", c.followTrace)
 	handle("GET /v1/buckets/{bucket}/object", c.object)
+	handle("GET /v1/live", newFeed(c).serve)
 	return mux
 }
 
@@ -232,8 +238,12 @@ func (c Control) setThrottle(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c Control) throttled(w http.ResponseWriter) error {
+	return answer(w, http.StatusOK, c.throttleStatus())
+}
+
+func (c Control) throttleStatus() ThrottleStatus {
 	reason, workers := c.Throttle.Status()
-	return answer(w, http.StatusOK, ThrottleStatus{Limits: c.Throttle.Limits(), Reason: reason, Workers: workers})
+	return ThrottleStatus{Limits: c.Throttle.Limits(), Reason: reason, Workers: workers}
 }
 
 // decode reads a document; an empty body is an empty one.

@@ -13,7 +13,8 @@ import (
 	"sluice/gateway/config"
 )
 
-// TestOperatorsAddress: health and metrics for everyone, the API for who has the token.
+// TestOperatorsAddress: health, metrics and the dashboard's pages for everyone who reaches it,
+// the API for who has the token; nothing of it where clients come.
 func TestOperatorsAddress(t *testing.T) {
 	r := startPublic(t, func(c *config.Config) { c.Listen.Admin = "127.0.0.1:0" })
 	at := "http://" + r.log.find(t, `operators are served" address=(\S+)`)
@@ -33,6 +34,10 @@ func TestOperatorsAddress(t *testing.T) {
 		{"/metrics", "", 200, `sluice_requests_total{host="s3",operation="PutObject",status="2xx"} 1`},
 		{"/metrics", "", 200, `sluice_bucket_phase{bucket="media",phase="mirroring"} 1`},
 		{"/metrics", "", 200, "sluice_cache_misses_total 1"},
+		{"/", "", 200, "<title>Sluice</title>"}, // by way of /dashboard/
+		{"/dashboard/app.js", "", 200, "import"},
+		{"/v1/session", "", 200, `"open":false`},
+		{"/v1/live", "", 401, "admin.token"},
 		{"/v1/buckets", "", 401, "admin.token"},
 		{"/v1/buckets", "wrong", 401, "admin.token"},
 		{"/v1/buckets", string(token), 200, `"bucket":"media"`},
@@ -54,8 +59,13 @@ func TestOperatorsAddress(t *testing.T) {
 			t.Errorf("%s: %d %v, without %q in\n%.2000s", c.path, resp.StatusCode, err, c.holds, body)
 		}
 	}
-	if got := r.do(t, ask{method: "GET", path: "/metrics"}); got.status == 200 {
-		t.Errorf("clients are told %v", got)
+	for _, path := range []string{"/metrics", "/dashboard/", "/dashboard/app.js", "/v1/session", "/v1/live"} {
+		if got := r.do(t, ask{method: "GET", path: path}); got.status == 200 {
+			t.Errorf("clients are told %v of %s", got, path)
+		}
+		if got := r.show(t, "GET", "files.test", path, nil); got.status == 200 {
+			t.Errorf("everyone is told %v of %s", got, path)
+		}
 	}
 }
 
