@@ -43,7 +43,6 @@ const (
 	maxShown    = 200              // buckets
 	maxFailures = 10               // of a bucket's run
 	viewerTime  = 10 * time.Minute // after which a viewer comes again, and shows a session that still holds
-	slowViewer  = 5 * time.Second
 )
 
 // feed tells all viewers the same once a second. Nothing is looked at while there are none.
@@ -67,19 +66,13 @@ func (f *feed) serve(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return fmt.Errorf("%w: %d viewers watch already", backends.ErrUnavailable, maxViewers)
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep it
-	stream := http.NewResponseController(w)
+	s := newStream(w)
 	for begun := time.Now(); time.Since(begun) < viewerTime; {
 		document, err := f.now()
 		if err != nil {
 			return nil // the answer has begun; what can not be written as JSON is a fault of ours
 		}
-		_ = stream.SetWriteDeadline(time.Now().Add(slowViewer)) // a test's recorder has none
-		if _, err := fmt.Fprintf(w, "retry: 1000\ndata: %s\n\n", document); err != nil {
-			return nil
-		}
-		if err := stream.Flush(); err != nil {
+		if s.write(fmt.Appendf(nil, "retry: 1000\ndata: %s\n\n", document)) != nil {
 			return nil
 		}
 		select {

@@ -133,11 +133,11 @@ func TestSlowViewer(t *testing.T) {
 		if _, err := io.WriteString(ours, "GET /v1/live HTTP/1.1\r\nHost: gateway\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(slowViewer / 2)
+		time.Sleep(sendTimeout / 2)
 		if len(f.viewers) != 1 {
 			t.Error("it is gone at once")
 		}
-		time.Sleep(slowViewer)
+		time.Sleep(sendTimeout)
 		synctest.Wait()
 		if len(f.viewers) != 0 {
 			t.Error("it still has its place")

@@ -28,6 +28,7 @@ const (
 func newStream(w http.ResponseWriter) *stream {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep it
 	w.WriteHeader(http.StatusOK)
 	return &stream{w, http.NewResponseController(w)}
 }
