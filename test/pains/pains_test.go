@@ -1,8 +1,8 @@
 // Package pains reproduces what went wrong for people who moved media between stores by
 // other means, each on real servers, and shows what happens, and what the operator sees,
-// where Sluice does it. Three more stand where their parts are: what a store's policy
-// lacks and what strangers can list in gateway/doctor, challenges that a redirect swallows
-// in test/acme.
+// where Sluice does it. Three more stand where their parts are: TestPain2 (what a policy
+// lacks) and TestPain6 (what strangers can list) in gateway/doctor, TestPain3 (challenges
+// that a redirect swallows) in test/acme. The ninth needs a store over a directory.
 package pains
 
 import (
@@ -143,9 +143,9 @@ func copyOnce(t *testing.T, from, to *s3.Store, between func()) {
 	}
 }
 
-// Pain 1: media that was uploaded while the copy ran was missed, and a second pass was
+// TestPain1: media that was uploaded while the copy ran was missed, and a second pass was
 // needed. Here the stores are the same when the backfill ends.
-func TestUploadsWhileTheCopyRuns(t *testing.T) {
+func TestPain1UploadsWhileTheCopyRuns(t *testing.T) {
 	t.Parallel()
 	s := before(t, numbered("media/", 60), "")
 	late := "media/late.png"
@@ -170,9 +170,9 @@ func TestUploadsWhileTheCopyRuns(t *testing.T) {
 	s.says(t, 0, "switch", "to go back: sluice rollback")
 }
 
-// Pain 4: the copy took all the disk's and network's time until the host stalled. Here it
+// TestPain4: the copy took all the disk's and network's time until the host stalled. Here it
 // is held back by limits, status names the one that is felt, and clients feel none.
-func TestTheCopyIsHeldBackAndClientsAreNot(t *testing.T) {
+func TestPain4TheCopyIsHeldBackAndClientsAreNot(t *testing.T) {
 	t.Parallel()
 	s := before(t, numbered("media/", 60), "")
 	s.run(t, 0, "throttle", "--bandwidth", "1KiB", "--requests", "1")
@@ -195,8 +195,8 @@ func TestTheCopyIsHeldBackAndClientsAreNot(t *testing.T) {
 	s.says(t, 0, "status", "throttled", "of 60 objects")
 }
 
-// Pain 5: nobody could tell whether the mirror and the first copy had drifted apart.
-func TestDriftIsFound(t *testing.T) {
+// TestPain5: nobody could tell whether the mirror and the first copy had drifted apart.
+func TestPain5DriftIsFound(t *testing.T) {
 	t.Parallel()
 	s := before(t, numbered("media/", 20), "")
 	s.run(t, 0, "start")
@@ -217,9 +217,9 @@ func TestDriftIsFound(t *testing.T) {
 	s.says(t, 0, "verify --level content --restart", "20 same, 0 missing, 0 extra, 0 different, 0 failed")
 }
 
-// Pain 7: much of a bucket is a cache that is fetched again anyway, and was copied for
+// TestPain7: much of a bucket is a cache that is fetched again anyway, and was copied for
 // days. Here rules say what is copied, what is copied when it is read, and what is left.
-func TestCachesAreLeftOut(t *testing.T) {
+func TestPain7CachesAreLeftOut(t *testing.T) {
 	t.Parallel()
 	held := slices.Concat(numbered("media/", 5), numbered("cache/", 5), numbered("tmp/", 5))
 	s := before(t, held, `
@@ -244,9 +244,9 @@ migration: { backfill: { order: [ { prefix: media/ }, { prefix: cache/, mode: la
 	}
 }
 
-// Pain 8: what was deleted or made private during a move came back with it, or stayed
+// TestPain8: what was deleted or made private during a move came back with it, or stayed
 // public in a cache for years.
-func TestNothingComesBack(t *testing.T) {
+func TestPain8NothingComesBack(t *testing.T) {
 	t.Parallel()
 	held := numbered("media/", 40)
 	s := before(t, held, `
@@ -298,10 +298,10 @@ hosts: { 127.0.0.1: { serve: s3 }, files.test: { serve: public, bucket: media } 
 	}
 }
 
-// Pain 10: that a store was out was noticed when users complained. Here operators are told,
+// TestPain10: that a store was out was noticed when users complained. Here operators are told,
 // status names store and reason, metrics show it, clients notice nothing, and what the
 // store missed is repaired.
-func TestAnOutageIsNoticed(t *testing.T) {
+func TestPain10AnOutageIsNoticed(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var told []string
