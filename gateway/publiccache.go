@@ -13,20 +13,31 @@ import (
 	"sluice/gateway/mirror"
 )
 
-// held answers what a GET without conditions is answered from the cache, as show would.
-func (g *Gateway) held(host, path string, secure bool) (express.Hit, bool) {
+// find answers what a GET without conditions is answered from the cache, as show would, or
+// who answers it.
+func (g *Gateway) find(host, path string, secure bool) (express.Hit, express.Found) {
 	h := g.public[hostName(host)]
 	if h == nil || !secure && g.certificates.Redirects() {
-		return express.Hit{}, false
+		return express.Hit{}, express.Elsewhere
 	}
 	if secure {
 		h = h.secure
 	}
+	hit, ok := h.held(path)
+	if !ok {
+		return express.Hit{}, express.Missing
+	}
+	g.metrics.held.Inc()
+	return hit, express.Held
+}
+
+// held answers what the cache holds of a path.
+func (h *publicHost) held(path string) (express.Hit, bool) {
 	name, key, ok := h.find(path)
 	if !ok {
 		return express.Hit{}, false
 	}
-	bucket := g.buckets.known(name)
+	bucket := h.g.buckets.known(name)
 	if bucket == nil {
 		return express.Hit{}, false
 	}
@@ -39,7 +50,6 @@ func (g *Gateway) held(host, path string, secure bool) (express.Hit, bool) {
 		memo = &cache.Memo{By: h, Head: h.head(e)}
 		e.Memo.Store(memo)
 	}
-	g.metrics.held.Inc()
 	return express.Hit{Head: memo.Head, Body: body, Age: e.Age()}, true
 }
 

@@ -86,7 +86,7 @@ func (g *Gateway) Serve(ctx context.Context, listeners ...net.Listener) error {
 // express answers what it can of a listener's requests before the server.
 func (g *Gateway) express(l net.Listener, server *http.Server) *express.Listener {
 	return express.NewListener(l, express.Options{
-		Find: g.held, Others: g.others(),
+		Find: g.find, Others: g.others(), Handler: server.Handler, ErrorLog: server.ErrorLog,
 		Header: server.ReadHeaderTimeout, Idle: server.IdleTimeout, Client: time.Duration(g.config.Limits.ClientTimeout),
 	})
 }
