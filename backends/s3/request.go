@@ -19,9 +19,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/minio/minio-go/v7/pkg/credentials"
-	"github.com/minio/minio-go/v7/pkg/signer"
-
 	"sluice/backends"
 )
 
@@ -119,7 +116,7 @@ func (s *Store) build(ctx context.Context, r *request) (*http.Request, *counting
 	case r.body != nil || r.method == http.MethodPut || r.method == http.MethodPost:
 		req.Body = http.NoBody // with Content-Length: 0
 	}
-	keys, err := s.keys.GetWithContext(&credentials.CredContext{Client: &http.Client{Transport: s.transport}, Endpoint: s.endpoint.String()})
+	keys, err := s.keys.GetWithContext(s.asking)
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding credentials: %w", err)
 	}
@@ -136,7 +133,8 @@ func (s *Store) build(ctx context.Context, r *request) (*http.Request, *counting
 	default:
 		return s.signChunked(req, keys, nil), sent, nil
 	}
-	return signer.SignV4(*req, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, s.region), sent, nil
+	s.signature.sign(req, keys, s.region, time.Now())
+	return req, sent, nil
 }
 
 // cloned is a copy of a header, to be changed.

@@ -60,6 +60,8 @@ type Store struct {
 	endpoint             *url.URL
 	virtualHost          bool
 	keys                 *credentials.Credentials
+	asking               *credentials.CredContext // how they are asked for
+	signature            *signature4
 	transport            http.RoundTripper
 	onlyV1               *atomic.Bool // the service was seen not to know ListObjectsV2
 	observe              func(took time.Duration, err error)
@@ -76,14 +78,17 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{
 		name: c.Name, bucket: c.Bucket, region: c.Region, endpoint: endpoint,
-		virtualHost: c.VirtualHost, transport: c.Transport, onlyV1: new(atomic.Bool), observe: c.Observe,
+		virtualHost: c.VirtualHost, transport: c.Transport, onlyV1: new(atomic.Bool), observe: c.Observe, signature: new(signature4),
 	}
 	if s.transport == nil {
-		if s.transport, err = newTransport(c); err != nil {
+		t, err := newTransport(c)
+		if err != nil {
 			return nil, fmt.Errorf("store %s: %w", c.Name, err)
 		}
+		s.transport = t
 	}
 	s.keys = newCredentials(c, s.transport)
+	s.asking = &credentials.CredContext{Client: &http.Client{Transport: s.transport}, Endpoint: s.endpoint.String()}
 	if s.region == "" {
 		if s.region, err = s.findRegion(ctx); err != nil {
 			return nil, err
