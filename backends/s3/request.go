@@ -70,7 +70,11 @@ func (s *Store) send(ctx context.Context, r *request) (*http.Response, error) {
 	if c, ok := r.body.(io.Closer); ok {
 		defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	}
-	resp, err := s.transport.RoundTrip(req)
+	way := s.transport
+	if s.reads != nil && s.reads.takes(req) {
+		way = s.reads
+	}
+	resp, err := way.RoundTrip(req)
 	if err != nil {
 		// Nothing can come of a request that never had a connection, or whose
 		// last byte was never taken from its body. Of connections only net/http's

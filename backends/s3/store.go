@@ -26,6 +26,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"sluice/backends"
+	"sluice/backends/socket"
 )
 
 // Config says where a store is and how to reach it.
@@ -63,6 +64,7 @@ type Store struct {
 	asking               *credentials.CredContext // how they are asked for
 	signature            *signature4
 	transport            http.RoundTripper
+	reads                *pool        // for what changes nothing; nil: transport
 	onlyV1               *atomic.Bool // the service was seen not to know ListObjectsV2
 	observe              func(took time.Duration, err error)
 }
@@ -85,7 +87,9 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		if err != nil {
 			return nil, fmt.Errorf("store %s: %w", c.Name, err)
 		}
-		s.transport = t
+		if s.transport = t; socket.Cheaper {
+			s.reads = newPool(t)
+		}
 	}
 	s.keys = newCredentials(c, s.transport)
 	s.asking = &credentials.CredContext{Client: &http.Client{Transport: s.transport}, Endpoint: s.endpoint.String()}
@@ -140,7 +144,7 @@ func newTransport(c Config) (*http.Transport, error) {
 		if err != nil {
 			return nil, err
 		}
-		return newLivelyConn(conn, stall), nil
+		return newLivelyConn(socket.Wrap(conn), stall), nil
 	}
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
@@ -211,5 +215,8 @@ func (s *Store) Name() string { return s.name }
 func (s *Store) Close() {
 	if t, ok := s.transport.(*http.Transport); ok {
 		t.CloseIdleConnections()
+	}
+	if s.reads != nil {
+		s.reads.CloseIdleConnections()
 	}
 }
