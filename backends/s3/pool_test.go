@@ -290,11 +290,13 @@ func TestReadsByTLS(t *testing.T) {
 		body, err := io.ReadAll(resp.Body)
 		return string(body), err
 	}
+	dialled := 0
 	dial := p.t.DialContext
 	p.t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if address != "example.com:443" {
 			t.Error(address)
 		}
+		dialled++
 		return dial(ctx, network, server.Listener.Addr().String())
 	}
 	if _, err := ask(); err == nil {
@@ -306,7 +308,9 @@ func TestReadsByTLS(t *testing.T) {
 			t.Errorf("%q, %v", got, err)
 		}
 	}
-	p.resting(t, 1)
+	if p.resting(t, 1); dialled != 2 {
+		t.Errorf("%d connections", dialled)
+	}
 }
 
 func TestAProxyIsForTheTransport(t *testing.T) {

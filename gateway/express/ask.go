@@ -2,6 +2,7 @@ package express
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,6 +20,9 @@ func (s *lane) ask() (sent bool) {
 		return false
 	}
 	r.RemoteAddr, r.TLS = s.remote, s.tls
+	ctx, cancel := context.WithCancel(s.l.ctx)
+	defer cancel()
+	s.cancel = cancel
 	w := &response{s: s, header: make(http.Header, usualHeaders), left: notSaid}
 	_ = s.conn.SetReadDeadline(time.Time{})
 	s.watch.Reset(lookAfter)
@@ -34,7 +38,7 @@ func (s *lane) ask() (sent bool) {
 			}
 		}
 	}()
-	s.l.o.Handler.ServeHTTP(w, r.WithContext(s.ctx))
+	s.l.o.Handler.ServeHTTP(w, r.WithContext(ctx))
 	return w.end()
 }
 

@@ -197,7 +197,7 @@ func TestAClientThatLeavesIsNoticed(t *testing.T) {
 			if next == "" && len(left) == 0 {
 				t.Error("it is waited for")
 			}
-			c.Listener.cancel()
+			c.Listener.cancel() // as Drain does
 		})
 	}
 }
@@ -252,4 +252,20 @@ func TestDrainEndsWhatTheHandlerWaitsFor(t *testing.T) {
 			t.Errorf("%v after %v", err, time.Since(c.since))
 		}
 	})
+}
+
+func TestARequestsContextEndsWithItsAnswer(t *testing.T) {
+	asked := make(chan context.Context, 1)
+	s := open(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Context()
+		other(w, r)
+	})}, nil)
+	conn := dial(t, s.Addr())
+	send(t, conn, get("/shown"))
+	expect(t, bufio.NewReader(conn), "net/http")
+	select {
+	case <-(<-asked).Done():
+	case <-time.After(5 * time.Second):
+		t.Error("it goes on")
+	}
 }

@@ -174,7 +174,6 @@ func (l *Listener) begin(conn net.Conn) {
 
 // serve is a connection's time here.
 func (l *Listener) serve(s *lane) {
-	defer s.cancel()
 	if rest := s.run(); rest == nil || !l.give(accepted{conn: rest}) {
 		s.end()
 	}

@@ -27,15 +27,13 @@ type lane struct {
 
 	tls    *tls.ConnectionState // nil without
 	remote string               // the client's address
-	ctx    context.Context      // until the client is known to have left
-	cancel context.CancelFunc
-	watch  *time.Timer   // begins to look whether it does
-	looked chan struct{} // says that this has ended
+	cancel context.CancelFunc   // of the handler's request
+	watch  *time.Timer          // begins to look whether its client leaves
+	looked chan struct{}        // says that this has ended
 }
 
 func newLane(l *Listener, conn net.Conn) *lane {
 	s := &lane{l: l, conn: conn, in: bufio.NewReaderSize(conn, headSize), remote: conn.RemoteAddr().String(), looked: make(chan struct{})}
-	s.ctx, s.cancel = context.WithCancel(l.ctx)
 	s.watch = time.AfterFunc(time.Hour, s.look)
 	s.watch.Stop()
 	return s
