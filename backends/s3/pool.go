@@ -111,20 +111,31 @@ func (l *line) exchange(req *http.Request) (*http.Response, error) {
 	if _, err := l.conn.Write(append(*head, "\r\n"...)); err != nil {
 		return nil, err
 	}
+	if _, err := l.in.Peek(1); err != nil {
+		return nil, noEOF(err)
+	}
+	if resp := plainAnswer(l.in, req); resp != nil {
+		return resp, nil
+	}
 	for {
 		resp, err := http.ReadResponse(l.in, req)
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
 		switch {
 		case err != nil:
-			return nil, err
+			return nil, noEOF(err)
 		case resp.StatusCode == http.StatusSwitchingProtocols:
 			return nil, errors.New("the answer is another protocol")
 		case resp.StatusCode >= http.StatusOK:
 			return resp, nil
 		}
 	}
+}
+
+// noEOF is an error with which an answer ends too early.
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // Read reads from the connection, for the buffer.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
@@ -55,7 +56,7 @@ func (s *signature4) sign(req *http.Request, keys credentials.Value, region stri
 	b = hex.AppendEncode(b, sum[:])
 	signed := mac(s.key(keys.SecretAccessKey, region, day), string(b))
 	b = append(b[:0], algorithm+" Credential="+keys.AccessKeyID+"/"+scope+", SignedHeaders="...)
-	b = appendJoined(b, names)
+	b = appendNames(b, names)
 	b = hex.AppendEncode(append(b, ", Signature="...), signed)
 	*buffer = b
 	req.Header["Authorization"] = []string{string(b)}
@@ -63,53 +64,62 @@ func (s *signature4) sign(req *http.Request, keys credentials.Value, region stri
 
 // appendCanonical is the request as it is signed.
 func appendCanonical(b []byte, req *http.Request, names []string) []byte {
-	b = append(b, req.Method...)
-	b = append(b, '\n')
-	b = append(b, req.URL.EscapedPath()...)
-	b = append(b, '\n')
-	b = append(b, req.URL.RawQuery...)
-	b = append(b, '\n')
+	b = append(append(b, req.Method...), '\n')
+	b = append(append(b, req.URL.EscapedPath()...), '\n')
+	b = append(append(b, req.URL.RawQuery...), '\n')
 	for _, name := range names {
-		b = append(append(b, name...), ':')
-		if name == "host" {
+		b = append(appendLower(b, name), ':')
+		if name == "Host" {
 			b = append(b, req.Host...)
-		} else {
-			for i, value := range req.Header[http.CanonicalHeaderKey(name)] {
-				if i > 0 {
-					b = append(b, ',')
-				}
-				b = append(b, strings.Join(strings.Fields(value), " ")...)
+		}
+		for i, value := range req.Header[name] {
+			if i > 0 {
+				b = append(b, ',')
 			}
+			if strings.ContainsFunc(value, unicode.IsSpace) {
+				value = strings.Join(strings.Fields(value), " ")
+			}
+			b = append(b, value...)
 		}
 		b = append(b, '\n')
 	}
 	b = append(b, '\n')
-	b = append(appendJoined(b, names), '\n')
+	b = append(appendNames(b, names), '\n')
 	return append(b, req.Header.Get("X-Amz-Content-Sha256")...)
 }
 
 // signedNames are the headers that are signed: all but those that something on the way may
-// change.
+// change. In their canonical form they have the order of their lower case.
 func signedNames(h http.Header) []string {
 	names := make([]string, 0, len(h)+1)
-	names = append(names, "host")
+	names = append(names, "Host")
 	for name := range h {
 		switch name {
 		case "Accept-Encoding", "Authorization", "User-Agent":
 		default:
-			names = append(names, strings.ToLower(name))
+			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return names
 }
 
-func appendJoined(b []byte, names []string) []byte {
+func appendNames(b []byte, names []string) []byte {
 	for i, name := range names {
 		if i > 0 {
 			b = append(b, ';')
 		}
-		b = append(b, name...)
+		b = appendLower(b, name)
+	}
+	return b
+}
+
+func appendLower(b []byte, name string) []byte {
+	for _, c := range []byte(name) {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
 	}
 	return b
 }
