@@ -190,6 +190,7 @@ var acceptRanges = []string{"bytes"}
 
 // describe sets an object's headers.
 func (h *publicHost) describe(header http.Header, info *backends.Info, served mirror.Served) {
+	header["Content-Type"] = nil // of an object without one net/http would make one up
 	for _, name := range shown {
 		if values := info.Header[name]; len(values) > 0 {
 			header[name] = values

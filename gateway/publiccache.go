@@ -13,20 +13,31 @@ import (
 	"sluice/gateway/mirror"
 )
 
-// held answers what a GET without conditions is answered from the cache, as show would.
-func (g *gate) held(host, path string, secure bool) (express.Hit, bool) {
+// find answers what a GET without conditions is answered from the cache, as show would, or
+// who answers it.
+func (g *gate) find(host, path string, secure bool) (express.Hit, express.Found) {
 	h := g.public[hostName(host)]
 	if h == nil || !secure && g.certificates.Redirects() {
-		return express.Hit{}, false
+		return express.Hit{}, express.Elsewhere
 	}
 	if secure {
 		h = h.secure
 	}
+	hit, ok := h.held(host, path)
+	if !ok {
+		return express.Hit{}, express.Missing
+	}
+	g.metrics.held.Inc()
+	return hit, express.Held
+}
+
+// held answers what the cache holds of a path.
+func (h *publicHost) held(host, path string) (express.Hit, bool) {
 	name, key, ok := h.find(path)
 	if !ok {
 		return express.Hit{}, false
 	}
-	bucket := g.buckets.known(name)
+	bucket := h.g.buckets.known(name)
 	if bucket == nil {
 		return express.Hit{}, false
 	}
@@ -39,8 +50,7 @@ func (g *gate) held(host, path string, secure bool) (express.Hit, bool) {
 		memo = &cache.Memo{By: h.mark, Head: h.head(e)}
 		e.Memo.Store(memo)
 	}
-	g.metrics.held.Inc()
-	if g.traces.Active() {
+	if g := h.g; g.traces.Active() {
 		g.expressed(host, path, name, key, e.Info.Size)
 	}
 	return express.Hit{Head: memo.Head, Body: body, Age: e.Age()}, true

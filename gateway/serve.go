@@ -134,7 +134,8 @@ func (g *Gateway) express(l net.Listener) *express.Listener {
 func (g *gate) expressOptions() express.Options {
 	o := express.Options{Header: g.headerTimeout(), Idle: idleTimeout, Client: time.Duration(g.config.Limits.ClientTimeout)}
 	if len(g.public) > 0 && !g.config.Log.Access && g.spans == nil { // which tell of every request
-		o.Find, o.Others = g.held, g.others()
+		o.Find, o.Others = g.find, g.others()
+		o.Handler, o.ErrorLog = g.certificates.Handler(g.Gateway, refusePlain), slog.NewLogLogger(g.log.Handler(), slog.LevelDebug)
 	}
 	return o
 }

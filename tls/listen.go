@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+
+	"sluice/backends/socket"
 )
 
 // Listen opens the addresses, plain and with TLS; an empty one is not opened. The caller
@@ -21,6 +23,7 @@ func Listen(ctx context.Context, http, https string, config *tls.Config) ([]net.
 		if err != nil {
 			return fmt.Errorf("listening on %s: %w", address, err)
 		}
+		l = socket.Listener{Listener: l}
 		if config != nil {
 			l = tls.NewListener(l, config)
 		}

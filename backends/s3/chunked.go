@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -9,9 +8,9 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
-	"github.com/minio/minio-go/v7/pkg/signer"
 
 	"sluice/backends"
 )
@@ -63,7 +62,7 @@ func trailerOverhead(t *backends.Trailer) int64 {
 
 // signChunked signs a request whose body is to travel in signed chunks, with a
 // trailer behind them if there is one.
-func signChunked(req *http.Request, keys credentials.Value, region string, trailer *backends.Trailer) *http.Request {
+func (c *client) signChunked(req *http.Request, keys credentials.Value, trailer *backends.Trailer) *http.Request {
 	size := req.ContentLength
 	kind := "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 	req.ContentLength = chunkedLength(size)
@@ -75,25 +74,15 @@ func signChunked(req *http.Request, keys credentials.Value, region string, trail
 	req.Header.Set("X-Amz-Content-Sha256", kind)
 	req.Header.Set("X-Amz-Decoded-Content-Length", fmt.Sprint(size))
 	body := req.Body
-	req = signer.SignV4(*req, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, region)
+	c.signature.sign(req, keys, c.region, time.Now())
 	_, signature, _ := strings.Cut(req.Header.Get("Authorization"), "Signature=")
 	date := req.Header.Get("X-Amz-Date")
 	day := date[:len("20060102")]
-	key := []byte("AWS4" + keys.SecretAccessKey)
-	for _, part := range []string{day, region, "s3", "aws4_request"} {
-		key = mac(key, part)
-	}
 	req.Body = &chunkedBody{
-		src: body, left: size, key: key, previous: signature, trailer: trailer,
-		scope: "\n" + date + "\n" + day + "/" + region + "/s3/aws4_request\n",
+		src: body, left: size, key: c.signature.key(keys.SecretAccessKey, c.region, day), previous: signature, trailer: trailer,
+		scope: "\n" + date + "\n" + day + "/" + c.region + scopeEnd + "\n",
 	}
 	return req
-}
-
-func mac(key []byte, text string) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(text))
-	return h.Sum(nil)
 }
 
 // chunkedBody makes signed chunks of a body, each signature covering the one

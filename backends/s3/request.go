@@ -19,9 +19,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/minio/minio-go/v7/pkg/credentials"
-	"github.com/minio/minio-go/v7/pkg/signer"
-
 	"sluice/backends"
 )
 
@@ -79,7 +76,11 @@ func (s *Store) send(ctx context.Context, r *request) (*http.Response, error) {
 	if c, ok := r.body.(io.Closer); ok {
 		defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	}
-	resp, err := by.transport.RoundTrip(req)
+	way := by.transport
+	if by.reads != nil && by.reads.takes(req) {
+		way = by.reads
+	}
+	resp, err := way.RoundTrip(req)
 	if err != nil {
 		// Nothing can come of a request that never had a connection, or whose
 		// last byte was never taken from its body. Of connections only net/http's
@@ -125,14 +126,14 @@ func (s *Store) build(ctx context.Context, by *client, r *request) (*http.Reques
 	case r.body != nil || r.method == http.MethodPut || r.method == http.MethodPost:
 		req.Body = http.NoBody // with Content-Length: 0
 	}
-	keys, err := by.keys.GetWithContext(&credentials.CredContext{Client: &http.Client{Transport: by.transport}, Endpoint: s.endpoint.String()})
+	keys, err := by.keys.GetWithContext(by.asking)
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding credentials: %w", err)
 	}
 	req.Header.Set("User-Agent", "sluice")
 	switch {
 	case r.trailer != nil && r.size > 0:
-		return signChunked(req, keys, by.region, r.trailer), sent, nil
+		return by.signChunked(req, keys, r.trailer), sent, nil
 	case r.size == 0:
 		req.Header.Set("X-Amz-Content-Sha256", emptySHA256)
 	case r.sha256 != "":
@@ -140,9 +141,10 @@ func (s *Store) build(ctx context.Context, by *client, r *request) (*http.Reques
 	case req.Header.Get("Content-Md5") != "":
 		req.Header.Set("X-Amz-Content-Sha256", unsignedPayload)
 	default:
-		return signChunked(req, keys, by.region, nil), sent, nil
+		return by.signChunked(req, keys, nil), sent, nil
 	}
-	return signer.SignV4(*req, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, by.region), sent, nil
+	by.signature.sign(req, keys, by.region, time.Now())
+	return req, sent, nil
 }
 
 // cloned is a copy of a header, to be changed.

@@ -1,11 +1,10 @@
 // Package s3 is a store over the S3 protocol.
 //
-// Requests are built on net/http and signed with minio-go's signer; credentials
-// come from minio-go too. Its client is not used: it retries mutations and
-// rewrites headers, and a mutation that is retried after an unknown outcome lets
-// the first attempt land after a later delete. Here nothing is ever sent twice,
-// except by net/http, which repeats a request only when no byte of it was written
-// or when it is a read.
+// Requests are built on net/http; credentials come from minio-go. Its client is not
+// used: it retries mutations and rewrites headers, and a mutation that is retried after
+// an unknown outcome lets the first attempt land after a later delete. Here nothing is
+// ever sent twice, except by net/http, which repeats a request only when no byte of it
+// was written or when it is a read, and by the pool that reads go through.
 package s3
 
 import (
@@ -25,6 +24,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"sluice/backends"
+	"sluice/backends/socket"
 )
 
 // Config says where a store is and how to reach it.
@@ -42,7 +42,7 @@ type Config struct {
 
 	VirtualHost bool   // bucket.host/key instead of host/bucket/key
 	CAFile      string // further trusted roots, PEM
-	MaxConns    int    // idle connections kept; 0 means 128
+	MaxConns    int    // idle connections kept, of reads and of the rest each; 0 means 128
 	// Stall is how long a connection with a request on it may carry no byte in
 	// either direction; 0 means 5 minutes.
 	Stall time.Duration
@@ -71,7 +71,10 @@ type client struct {
 	region      string
 	virtualHost bool
 	keys        *credentials.Credentials
+	asking      *credentials.CredContext // how they are asked for
+	signature   *signature4
 	transport   http.RoundTripper
+	reads       *pool // for what changes nothing; nil: transport
 }
 
 var _ backends.Store = (*Store)(nil)
@@ -87,13 +90,18 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		name: c.Name, bucket: c.Bucket, endpoint: endpoint,
 		client: new(atomic.Pointer[client]), onlyV1: new(atomic.Bool), observe: c.Observe, trace: c.Trace,
 	}
-	by := client{region: c.Region, virtualHost: c.VirtualHost, transport: c.Transport}
+	by := client{region: c.Region, virtualHost: c.VirtualHost, transport: c.Transport, signature: new(signature4)}
 	if by.transport == nil {
-		if by.transport, err = NewTransport(c); err != nil {
+		t, err := NewTransport(c)
+		if err != nil {
 			return nil, fmt.Errorf("store %s: %w", c.Name, err)
+		}
+		if by.transport = t; socket.Cheaper {
+			by.reads = newPool(t)
 		}
 	}
 	by.keys = newCredentials(c, by.transport)
+	by.asking = &credentials.CredContext{Client: &http.Client{Transport: by.transport}, Endpoint: s.endpoint.String()}
 	if by.region == "" {
 		if by.region, err = s.findRegion(ctx, by); err != nil {
 			s.Close()
@@ -154,7 +162,7 @@ func NewTransport(c Config) (*http.Transport, error) {
 		if err != nil {
 			return nil, err
 		}
-		return newLivelyConn(conn, stall), nil
+		return newLivelyConn(socket.Wrap(conn), stall), nil
 	}
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
@@ -232,5 +240,8 @@ func (s *Store) Close() { s.client.Load().close() }
 func (c *client) close() {
 	if t, ok := c.transport.(*http.Transport); ok {
 		t.CloseIdleConnections()
+	}
+	if c.reads != nil {
+		c.reads.CloseIdleConnections()
 	}
 }

@@ -35,12 +35,18 @@ func (s *lane) answer(hit Hit) error {
 // head makes the answer's headers.
 func (s *lane) head(hit Hit) {
 	s.out = append(s.out[:0], hit.Head...)
+	s.out = append(s.out, "Age: "...)
+	s.out = strconv.AppendInt(s.out, int64(max(hit.Age, 0)/time.Second), 10)
+	s.out = append(s.out, "\r\n"...)
+	s.closeHead()
+}
+
+// closeHead ends the headers with those that are the connection's.
+func (s *lane) closeHead() {
 	if s.l.ended() {
 		s.out = append(s.out, "Connection: close\r\n"...)
 	}
-	s.out = append(s.out, "Age: "...)
-	s.out = strconv.AppendInt(s.out, int64(max(hit.Age, 0)/time.Second), 10)
-	s.out = append(s.out, "\r\nDate: "...)
+	s.out = append(s.out, "Date: "...)
 	s.out = append(s.out, date()...)
 	s.out = append(s.out, "\r\n\r\n"...)
 }

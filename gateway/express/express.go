@@ -1,13 +1,15 @@
-// Package express answers the commonest request of all, a plain GET of what the cache
-// holds, straight on its connection: the answer's headers are made once for each object and
-// not for each request. A connection whose request is anything else goes to net/http, with
-// every byte of it unread, and stays there.
+// Package express answers the commonest request of all, a plain GET of an object, straight on
+// its connection. What the cache holds gets headers that are made once for each object and
+// not for each request; of what it does not hold the server's own handler is asked, without
+// the goroutines, channels and buffers that net/http has around it. A connection whose request
+// is anything else goes to net/http, with every byte of it unread, and stays there.
 package express
 
 import (
-	"bufio"
 	"context"
+	"log"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,12 +24,28 @@ type Hit struct {
 	Age  time.Duration
 }
 
+// Found says who answers a request.
+type Found int
+
+// The answers.
+const (
+	Elsewhere Found = iota // the server, which gets the connection
+	Missing                // the handler, on the connection
+	Held                   // the hit
+)
+
 // Options are a Listener's settings. A time of zero is no limit, as in http.Server.
 type Options struct {
 	// Find answers what is held of a path on a host, as http.Request would have them in
 	// Host and URL.Path; secure says that it came by TLS. It is called for every request that
-	// may be answered here, by many connections at once, and must neither wait nor panic. nil finds nothing.
-	Find func(host, path string, secure bool) (Hit, bool)
+	// may be answered here, by many connections at once, and must neither wait nor panic.
+	// nil finds nothing.
+	Find func(host, path string, secure bool) (Hit, Found)
+	// Handler is the server's. What it answers to a request that is Missing has a
+	// Content-Length, or a body of 8 KiB at most, and a Content-Type, or it arrives without.
+	// ErrorLog is told of its panics.
+	Handler  http.Handler
+	ErrorLog *log.Logger
 	// Others are the names of headers with which a request is not for here, beside those of
 	// HTTP itself that change an answer.
 	Others []string
@@ -45,6 +63,8 @@ type Listener struct {
 	handed chan accepted
 	closed chan struct{}
 	lanes  sync.WaitGroup
+	ctx    context.Context // of the handler's requests
+	cancel context.CancelFunc
 
 	mu   sync.Mutex
 	open map[*lane]struct{}
@@ -64,6 +84,7 @@ func NewListener(l net.Listener, o Options) *Listener {
 		handed:   make(chan accepted), closed: make(chan struct{}), open: make(map[*lane]struct{}),
 	}
 	e.o.Store(&o)
+	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.lanes.Go(e.accept)
 	return e
 }
@@ -102,6 +123,7 @@ func (l *Listener) Close() error {
 // Drain waits, after Close, until the answers that were under way are sent, and breaks them
 // off when ctx is done.
 func (l *Listener) Drain(ctx context.Context) error {
+	defer l.cancel()
 	sent := make(chan struct{})
 	go func() {
 		l.lanes.Wait()
@@ -112,6 +134,7 @@ func (l *Listener) Drain(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
+	l.cancel()
 	l.mu.Lock()
 	for s := range l.open {
 		go s.end()
@@ -145,7 +168,7 @@ func (l *Listener) accept() {
 
 // begin serves a connection.
 func (l *Listener) begin(conn net.Conn) {
-	s := &lane{l: l, conn: conn, in: bufio.NewReaderSize(conn, headSize)}
+	s := newLane(l, conn)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended() {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,10 +25,16 @@ var held = map[string][]byte{
 	"/large": bytes.Repeat([]byte("large "), 1<<20),
 }
 
-func find(_, path string, _ bool) (Hit, bool) {
+func find(_, path string, _ bool) (Hit, Found) {
 	body, ok := held[path]
+	switch {
+	case strings.HasPrefix(path, "/shown"):
+		return Hit{}, Missing
+	case !ok:
+		return Hit{}, Elsewhere
+	}
 	head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-By: express\r\n", len(body))
-	return Hit{Head: []byte(head), Body: body, Age: 3999 * time.Millisecond}, ok
+	return Hit{Head: []byte(head), Body: body, Age: 3999 * time.Millisecond}, Held
 }
 
 // other answers what is not found, and tells what it was asked.
@@ -37,7 +44,10 @@ func other(w http.ResponseWriter, r *http.Request) {
 	if r.TLS != nil {
 		w.Header().Set("X-Tls", r.TLS.ServerName+" "+r.TLS.NegotiatedProtocol)
 	}
-	fmt.Fprintln(w, r.Proto, r.Method, r.RequestURI, r.Host, r.Close, r.Header, string(body), err)
+	w.Header().Set("Content-Type", "text/plain")
+	text := fmt.Sprintln(r.Proto, r.Method, r.URL, r.RequestURI, r.Host, r.Close, r.Header, r.ContentLength, string(body), err)
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	_, _ = io.WriteString(w, text)
 }
 
 // site is a server behind a Listener.
@@ -52,8 +62,14 @@ func newSite(l net.Listener, o Options) *site {
 	if o.Find == nil {
 		o.Find = find
 	}
+	if o.Handler == nil {
+		o.Handler = http.HandlerFunc(other)
+	}
+	if o.ErrorLog == nil {
+		o.ErrorLog = log.New(io.Discard, "", 0)
+	}
 	s := &site{Listener: NewListener(l, o), served: make(chan struct{})}
-	s.server = &http.Server{Handler: http.HandlerFunc(other), ReadHeaderTimeout: o.Header, IdleTimeout: o.Idle, ErrorLog: log.New(io.Discard, "", 0)}
+	s.server = &http.Server{Handler: o.Handler, ReadHeaderTimeout: o.Header, IdleTimeout: o.Idle, ErrorLog: o.ErrorLog}
 	go func() {
 		s.err = s.server.Serve(s.Listener)
 		close(s.served)
@@ -162,7 +178,7 @@ func TestHitsMissesAndHitsOnOneConnection(t *testing.T) {
 		}
 	}
 	send(t, conn, get("/absent"))
-	if _, body := expect(t, in, "net/http"); !strings.HasPrefix(string(body), "HTTP/1.1 GET /absent held.example") {
+	if _, body := expect(t, in, "net/http"); !strings.HasPrefix(string(body), "HTTP/1.1 GET /absent /absent held.example") {
 		t.Errorf("%s", body)
 	}
 	send(t, conn, get("/held"))

@@ -3,6 +3,7 @@ package express
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -24,6 +25,19 @@ type lane struct {
 	out   []byte   // the answer's headers, and a small body
 	parts [2][]byte
 	both  net.Buffers // the parts, while they are sent
+
+	tls    *tls.ConnectionState // nil without
+	remote string               // the client's address
+	cancel context.CancelFunc   // of the handler's request
+	watch  *time.Timer          // begins to look whether its client leaves
+	looked chan struct{}        // says that this has ended
+}
+
+func newLane(l *Listener, conn net.Conn) *lane {
+	s := &lane{l: l, conn: conn, in: bufio.NewReaderSize(conn, headSize), remote: conn.RemoteAddr().String(), looked: make(chan struct{})}
+	s.watch = time.AfterFunc(time.Hour, s.look)
+	s.watch.Stop()
+	return s
 }
 
 // The states of a lane: it may be closed while it waits for a request, and not while it
@@ -67,15 +81,21 @@ func (s *lane) run() net.Conn {
 		if is == nothing || !s.take() {
 			return nil
 		}
-		hit, ok := Hit{}, false
+		hit, found := Hit{}, Elsewhere
 		if is == ours {
-			hit, ok = s.o.Find(asked.host, asked.path, secure)
+			hit, found = s.o.Find(asked.host, asked.path, secure)
 		}
-		if !ok {
+		sent := false
+		switch found {
+		case Held:
+			_, _ = s.in.Discard(asked.size)
+			sent = s.answer(hit) == nil
+		case Missing:
+			sent = s.ask()
+		case Elsewhere:
 			return s.handOver()
 		}
-		_, _ = s.in.Discard(asked.size)
-		if s.answer(hit) != nil || !s.free() {
+		if !sent || !s.free() {
 			return nil
 		}
 	}
@@ -87,8 +107,9 @@ func (s *lane) shake(t *tls.Conn) bool {
 	_ = t.SetDeadline(deadline(s.o.Header))
 	err := t.Handshake()
 	_ = t.SetDeadline(time.Time{})
-	protocol := t.ConnectionState().NegotiatedProtocol
-	return err == nil && (protocol == "" || protocol == "http/1.1")
+	state := t.ConnectionState()
+	s.tls = &state
+	return err == nil && (state.NegotiatedProtocol == "" || state.NegotiatedProtocol == "http/1.1")
 }
 
 // await waits until it is known what a request is: nothing if none came in time. It is left

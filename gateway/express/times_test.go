@@ -54,9 +54,13 @@ type connected struct {
 
 // inBubble runs a test over a connection in memory.
 func inBubble(t *testing.T, test func(t *testing.T, c *connected)) {
+	bubble(t, Options{Header: headerTime, Idle: idleTime, Client: clientTime}, test)
+}
+
+func bubble(t *testing.T, o Options, test func(t *testing.T, c *connected)) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &pipes{make(chan net.Conn), make(chan struct{})}
-		s := newSite(p, Options{Header: headerTime, Idle: idleTime, Client: clientTime})
+		s := newSite(p, o)
 		client, server := net.Pipe()
 		p.conns <- server
 		c := &connected{site: s, Conn: client, in: bufio.NewReader(client), since: time.Now()}
@@ -246,7 +250,7 @@ func TestAnAnswerAfterTheEndSaysSo(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *connected) {
 		found, closed := make(chan struct{}), make(chan struct{})
 		o := *c.o.Load()
-		o.Find = func(host, path string, _ bool) (Hit, bool) {
+		o.Find = func(host, path string, _ bool) (Hit, Found) {
 			close(found)
 			<-closed
 			return find(host, path, false)
