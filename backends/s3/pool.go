@@ -21,7 +21,7 @@ import (
 // for each connection, and handing a request to one and an answer back from the other costs
 // more than a small object.
 //
-// Like http.Transport it asks again, on a new connection, where one that had been idle turns
+// Like http.Transport it asks again, on another connection, where one that had been idle turns
 // out to be closed before a byte of the answer came.
 type pool struct {
 	t *http.Transport // whose settings these connections have, too, and whose proxies they lack
@@ -78,7 +78,6 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 		case !used || l.left != maxHead || errors.Is(err, os.ErrDeadlineExceeded):
 			return nil, err
 		}
-		p.drop(l.to) // the others are likely to be closed, too
 	}
 }
 
@@ -237,28 +236,17 @@ func (p *pool) dropRested() {
 	}
 }
 
-// drop closes the idle connections to a host.
-func (p *pool) drop(to string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, l := range p.idle[to] {
-		l.raw.Close()
-	}
-	p.count -= len(p.idle[to])
-	delete(p.idle, to)
-}
-
 // CloseIdleConnections is as http.Transport's.
 func (p *pool) CloseIdleConnections() {
 	p.mu.Lock()
-	hosts := make([]string, 0, len(p.idle))
-	for to := range p.idle {
-		hosts = append(hosts, to)
+	defer p.mu.Unlock()
+	for _, lines := range p.idle {
+		for _, l := range lines {
+			l.raw.Close()
+		}
 	}
-	p.mu.Unlock()
-	for _, to := range hosts {
-		p.drop(to)
-	}
+	clear(p.idle)
+	p.count = 0
 }
 
 // lineBody is an answer's body. At its end the connection is free for the next request; one
