@@ -22,7 +22,8 @@ import (
 // more than a small object.
 //
 // Like http.Transport it asks again, on another connection, where one that had been idle turns
-// out to be closed before a byte of the answer came.
+// out to be closed before a byte of the answer came; and once more where that happens to a new
+// one. With http.Transport a read seldom gets a new connection, since writes leave theirs.
 type pool struct {
 	t *http.Transport // whose settings these connections have, too, and whose proxies they lack
 
@@ -64,7 +65,7 @@ func (p *pool) takes(req *http.Request) bool {
 // RoundTrip sends a request. The context bounds the answer's body, too.
 func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	for {
+	for again := true; ; {
 		l, used, err := p.get(ctx, req)
 		var resp *http.Response
 		if err == nil {
@@ -75,9 +76,10 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 			return resp, nil
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
-		case !used || l.left != maxHead || errors.Is(err, os.ErrDeadlineExceeded):
+		case l == nil || l.left != maxHead || errors.Is(err, os.ErrDeadlineExceeded), !used && !again:
 			return nil, err
 		}
+		again = again && used
 	}
 }
 
