@@ -21,8 +21,9 @@ import (
 // for each connection, and handing a request to one and an answer back from the other costs
 // more than a small object.
 //
-// Like http.Transport it asks again, on a new connection, where one that had been idle turns
-// out to be closed before a byte of the answer came.
+// Like http.Transport it asks again, on another connection, where one that had been idle turns
+// out to be closed before a byte of the answer came; and once more where that happens to a new
+// one. With http.Transport a read seldom gets a new connection, since writes leave theirs.
 type pool struct {
 	t *http.Transport // whose settings these connections have, too, and whose proxies they lack
 
@@ -64,7 +65,7 @@ func (p *pool) takes(req *http.Request) bool {
 // RoundTrip sends a request. The context bounds the answer's body, too.
 func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	for {
+	for again := true; ; {
 		l, used, err := p.get(ctx, req)
 		var resp *http.Response
 		if err == nil {
@@ -75,10 +76,10 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 			return resp, nil
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
-		case !used || l.left != maxHead || errors.Is(err, os.ErrDeadlineExceeded):
+		case l == nil || l.left != maxHead || errors.Is(err, os.ErrDeadlineExceeded), !used && !again:
 			return nil, err
 		}
-		p.drop(l.to) // the others are likely to be closed, too
+		again = again && used
 	}
 }
 
@@ -237,28 +238,17 @@ func (p *pool) dropRested() {
 	}
 }
 
-// drop closes the idle connections to a host.
-func (p *pool) drop(to string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, l := range p.idle[to] {
-		l.raw.Close()
-	}
-	p.count -= len(p.idle[to])
-	delete(p.idle, to)
-}
-
 // CloseIdleConnections is as http.Transport's.
 func (p *pool) CloseIdleConnections() {
 	p.mu.Lock()
-	hosts := make([]string, 0, len(p.idle))
-	for to := range p.idle {
-		hosts = append(hosts, to)
+	defer p.mu.Unlock()
+	for _, lines := range p.idle {
+		for _, l := range lines {
+			l.raw.Close()
+		}
 	}
-	p.mu.Unlock()
-	for _, to := range hosts {
-		p.drop(to)
-	}
+	clear(p.idle)
+	p.count = 0
 }
 
 // lineBody is an answer's body. At its end the connection is free for the next request; one

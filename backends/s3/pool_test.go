@@ -179,10 +179,19 @@ type said struct{ net.Conn }
 
 func (said) Quiet() bool { return false }
 
-// Only what may have been closed before it was asked is asked twice.
+func TestANewConnectionThatAnswersNothingIsReplacedOnce(t *testing.T) {
+	for bad, want := range []string{"yes", "yes", ""} {
+		conns := [][]string{{""}, {""}, {yes}}[2-bad:]
+		s := script(t, conns...)
+		if got, err := poolFor(t, Config{}).read(t.Context(), s); got != want || (err == nil) != (want != "") {
+			t.Errorf("after %d: %q, %v", bad, got, err)
+		}
+	}
+}
+
+// An answer that has begun is not asked for again.
 func TestAFailureIsNotRepeated(t *testing.T) {
 	for _, conns := range [][][]string{
-		{{""}, {yes}},
 		{{yes, "HTTP/1.1 200 OK\r\nContent-Le"}, {yes}},
 		{{yes, "nonsense\r\n\r\n"}, {yes}},
 		{{yes, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: a\r\n\r\n"}, {yes}},
