@@ -15,6 +15,8 @@ Schema, for editors. A key that is not here is an error.
 - A **size** is a number of bytes: ` + "`256MiB`, `1.5GiB`, `10MB`, `4096`" + `. A **duration** is one such as ` + "`500ms`, `2s`, `1h30m`" + `.
 - ` + "`${NAME}`" + ` in a secret, in the path of a file, in an endpoint, a bucket or a key id stands for the environment variable of that name.
 - A secret may be in a file that its ` + "`…_file`" + ` names, and is then the file's whole content but for spaces around it.
+- A relative path is of the directory that the file is in. Where systemd passes credentials (` + "`LoadCredential=secrets:/etc/sluice/secrets`" + `)
+  ` + "`secrets/old`" + ` is that of them that it calls ` + "`secrets_old`" + `.
 - Bold keys are required.
 
 <!-- Made of the comments in gateway/config by go generate: change them there. -->
