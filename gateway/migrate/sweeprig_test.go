@@ -92,7 +92,8 @@ func (y *yard) start() {
 		})
 	th, err := throttle.New(throttle.Limits{})
 	y.ok(err)
-	y.Operator, err = NewOperator(&Migration{Bucket: bucket, State: state, Log: log, Hold: func() time.Duration { return 2 * time.Second }}, th, func() []config.Rule { return y.rules }, y.dir)
+	rules := y.rules // a test's change counts from the next start on
+	y.Operator, err = NewOperator(&Migration{Bucket: bucket, State: state, Log: log, Hold: func() time.Duration { return 2 * time.Second }}, th, func() []config.Rule { return rules }, y.dir)
 	y.ok(err)
 	repairer := &Repairer{
 		Journal: y.journal, Bucket: func(context.Context, string) (*mirror.Bucket, error) { return bucket, nil }, Log: log, Workers: 2, Timeout: time.Minute,
