@@ -38,6 +38,9 @@ func explain(name string, err error) string {
 	switch {
 	case errors.As(err, &problem):
 		words := advice[problem.Type]
+		if strings.Contains(problem.Detail, "https://") && strings.Contains(problem.Detail, challengePath) {
+			words = advice[acme.ProblemTypeUnauthorized] // it asks by http: somebody has sent it on
+		}
 		if strings.Contains(words, "%s") {
 			words = fmt.Sprintf(words, name)
 		}

@@ -22,6 +22,12 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s: %q", kind, got)
 		}
 	}
+	redirected := acme.Problem{
+		Type: acme.ProblemTypeConnection, Detail: `Fetching https://a.test/.well-known/acme-challenge/x: Connection refused`,
+	}
+	if got := explain("a.test", redirected); !strings.Contains(got, "a proxy or redirect before us") {
+		t.Errorf("a challenge that was redirected: %q", got)
+	}
 	if got := explain("a.test", errors.New("the disk is full")); got != "the disk is full" {
 		t.Errorf("%q", got)
 	}
