@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -45,6 +46,8 @@ type transfer struct {
 	left []byte
 	n    int
 	err  syscall.Errno
+
+	passed int // since it was the turn of others
 }
 
 // Read reads what is there, or waits for it.
@@ -71,16 +74,33 @@ func (c *Conn) Quiet() bool {
 	return errors.Is(err, syscall.EAGAIN)
 }
 
+// turn is how many bytes pass before others have theirs. The scheduler, which is not told of
+// calls, would let a body that never has to wait keep its processor for 10 ms at a time, and
+// with a hundred of them a new connection to a store timed out.
+const turn = 32 << 10
+
 func (t *transfer) run(p []byte) (int, error) {
+	n, others, err := t.once(p)
+	if others {
+		runtime.Gosched()
+	}
+	return n, err
+}
+
+// once tells, beside what was transferred, whether it is the turn of others.
+func (t *transfer) once(p []byte) (n int, others bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.left, t.n, t.err = p, 0, 0
-	err := t.way(t.try)
+	err = t.way(t.try)
 	t.left = nil
 	if err == nil && t.err != 0 {
 		err = t.err
 	}
-	return t.n, err
+	if t.passed += t.n; t.passed >= turn {
+		t.passed, others = 0, true
+	}
+	return t.n, others, err
 }
 
 func (t *transfer) read(fd uintptr) bool {
