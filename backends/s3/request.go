@@ -76,11 +76,7 @@ func (s *Store) send(ctx context.Context, r *request) (*http.Response, error) {
 	if c, ok := r.body.(io.Closer); ok {
 		defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	}
-	way := by.transport
-	if by.reads != nil && by.reads.takes(req) {
-		way = by.reads
-	}
-	resp, err := way.RoundTrip(req)
+	resp, err := by.transport.RoundTrip(req)
 	if err != nil {
 		// Nothing can come of a request that never had a connection, or whose
 		// last byte was never taken from its body. Of connections only net/http's

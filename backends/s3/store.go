@@ -74,7 +74,6 @@ type client struct {
 	asking      *credentials.CredContext // how they are asked for
 	signature   *signature4
 	transport   http.RoundTripper
-	reads       *pool // for what changes nothing; nil: transport
 }
 
 var _ backends.Store = (*Store)(nil)
@@ -92,12 +91,8 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	}
 	by := client{region: c.Region, virtualHost: c.VirtualHost, transport: c.Transport, signature: new(signature4)}
 	if by.transport == nil {
-		t, err := NewTransport(c)
-		if err != nil {
+		if by.transport, err = NewTransport(c); err != nil {
 			return nil, fmt.Errorf("store %s: %w", c.Name, err)
-		}
-		if by.transport = t; socket.Cheaper {
-			by.reads = newPool(t)
 		}
 	}
 	by.keys = newCredentials(c, by.transport)
@@ -240,8 +235,5 @@ func (s *Store) Close() { s.client.Load().close() }
 func (c *client) close() {
 	if t, ok := c.transport.(*http.Transport); ok {
 		t.CloseIdleConnections()
-	}
-	if c.reads != nil {
-		c.reads.CloseIdleConnections()
 	}
 }
