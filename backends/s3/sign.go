@@ -45,8 +45,8 @@ func (s *signature4) sign(req *http.Request, keys credentials.Value, region stri
 	if keys.SessionToken != "" {
 		req.Header["X-Amz-Security-Token"] = []string{keys.SessionToken}
 	}
-	buffer := heads.Get().(*appender)
-	defer heads.Put(buffer)
+	buffer := texts.Get().(*[]byte)
+	defer texts.Put(buffer)
 	names := signedNames(req.Header)
 	*buffer = appendCanonical((*buffer)[:0], req, names)
 	sum := sha256.Sum256(*buffer)
@@ -143,19 +143,5 @@ func mac(key []byte, text string) []byte {
 	return h.Sum(nil)
 }
 
-// appender is an io.Writer that appends.
-type appender []byte
-
-func (a *appender) Write(p []byte) (int, error) {
-	*a = append(*a, p...)
-	return len(p), nil
-}
-
-// WriteString spares http.Header a copy.
-func (a *appender) WriteString(p string) (int, error) {
-	*a = append(*a, p...)
-	return len(p), nil
-}
-
-// heads are buffers for a request's headers.
-var heads = sync.Pool{New: func() any { return new(appender) }}
+// texts are buffers for what is signed.
+var texts = sync.Pool{New: func() any { return new([]byte) }}

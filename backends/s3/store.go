@@ -4,7 +4,7 @@
 // used: it retries mutations and rewrites headers, and a mutation that is retried after
 // an unknown outcome lets the first attempt land after a later delete. Here nothing is
 // ever sent twice, except by net/http, which repeats a request only when no byte of it
-// was written or when it is a read, and by the pool that reads go through.
+// was written or when it is a read.
 package s3
 
 import (
@@ -42,7 +42,7 @@ type Config struct {
 
 	VirtualHost bool   // bucket.host/key instead of host/bucket/key
 	CAFile      string // further trusted roots, PEM
-	MaxConns    int    // idle connections kept, of reads and of the rest each; 0 means 128
+	MaxConns    int    // idle connections kept; 0 means 128
 	// Stall is how long a connection with a request on it may carry no byte in
 	// either direction; 0 means 5 minutes.
 	Stall time.Duration

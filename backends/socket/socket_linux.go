@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"errors"
 	"io"
 	"net"
 	"os"
@@ -10,9 +9,6 @@ import (
 	"syscall"
 	"unsafe"
 )
-
-// Cheaper tells whether Wrap does anything.
-const Cheaper = true
 
 // Wrap makes a TCP connection cheaper; any other is returned as it is.
 func Wrap(conn net.Conn) net.Conn {
@@ -27,14 +23,13 @@ func Wrap(conn net.Conn) net.Conn {
 	c := &Conn{TCPConn: t}
 	c.in.way, c.in.try = raw.Read, c.in.read
 	c.out.way, c.out.try = raw.Write, c.out.write
-	c.peek.way, c.peek.try = raw.Read, c.peek.look
 	return c
 }
 
 // Conn is a TCP connection.
 type Conn struct {
 	*net.TCPConn
-	in, out, peek transfer
+	in, out transfer
 }
 
 // transfer is a Read or a Write under way.
@@ -68,12 +63,6 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return n, c.failed("write", err)
 }
 
-// Quiet tells whether the connection is open and nothing has come that was not read.
-func (c *Conn) Quiet() bool {
-	_, err := c.peek.run(make([]byte, 1))
-	return errors.Is(err, syscall.EAGAIN)
-}
-
 // turn is how many bytes pass before others have theirs. The scheduler, which is not told of
 // calls, would let a body that never has to wait keep its processor for 10 ms at a time, and
 // with a hundred of them a new connection to a store timed out.
@@ -104,26 +93,21 @@ func (t *transfer) once(p []byte) (n int, others bool, err error) {
 }
 
 func (t *transfer) read(fd uintptr) bool {
-	t.call(syscall.SYS_READ, fd, 0)
+	t.call(syscall.SYS_READ, fd)
 	return t.err != syscall.EAGAIN
 }
 
 func (t *transfer) write(fd uintptr) bool {
 	for t.err = 0; len(t.left) > 0 && t.err == 0; {
-		t.call(syscall.SYS_WRITE, fd, 0)
+		t.call(syscall.SYS_WRITE, fd)
 	}
 	return t.err != syscall.EAGAIN
 }
 
-func (t *transfer) look(fd uintptr) bool {
-	t.call(syscall.SYS_RECVFROM, fd, syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-	return true
-}
-
 // call reads or writes once.
-func (t *transfer) call(number, fd, flags uintptr) {
+func (t *transfer) call(number, fd uintptr) {
 	for {
-		n, _, err := syscall.RawSyscall6(number, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.left))), uintptr(len(t.left)), flags, 0, 0)
+		n, _, err := syscall.RawSyscall(number, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.left))), uintptr(len(t.left)))
 		if t.err = err; err == 0 {
 			t.n += int(n)
 			t.left = t.left[n:]

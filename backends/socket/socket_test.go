@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"testing"
-	"time"
 
 	"golang.org/x/net/nettest"
 )
@@ -48,32 +47,6 @@ func TestMuchIsWritten(t *testing.T) {
 	if n, err := io.Copy(io.Discard, server); n != size || err != nil {
 		t.Errorf("%d bytes, %v", n, err)
 	}
-}
-
-func TestQuiet(t *testing.T) {
-	client, server := pair(t)
-	quiet := func() bool { return client.(interface{ Quiet() bool }).Quiet() }
-	becomes := func(want bool) {
-		t.Helper()
-		for end := time.Now().Add(5 * time.Second); quiet() != want; {
-			if time.Now().After(end) {
-				t.Fatalf("it is not %v", want)
-			}
-		}
-	}
-	becomes(true)
-	if _, err := server.Write([]byte("x")); err != nil {
-		t.Fatal(err)
-	}
-	becomes(false)
-	if n, err := client.Read(make([]byte, 2)); n != 1 || err != nil {
-		t.Fatal(n, err)
-	}
-	becomes(true)
-	server.Close()
-	becomes(false)
-	client.Close()
-	becomes(false)
 }
 
 func TestOthersAreReturnedAsTheyAre(t *testing.T) {
