@@ -117,7 +117,7 @@ func (c *Crawl) Pause() error {
 // Resume goes on where the crawl was paused; one that is finished begins anew.
 func (c *Crawl) Resume() {
 	c.mu.Lock()
-	if s := c.sweep; s != nil && c.stop == nil {
+	if s := c.sweep; s != nil && !c.underWay() {
 		if s.state() == Finished {
 			rec := c.anew()
 			rec.Total, rec.Counted = s.progress().Total, true

@@ -30,7 +30,7 @@ type runner struct {
 	sweep *sweep             // the one under way, or the last; nil before the first
 	stop  context.CancelFunc // of the one under way; else nil
 	ended chan struct{}      // closed when it has stopped
-	halts int                // under way: nothing begins
+	rests int                // under way: nothing begins
 	wake  chan struct{}
 }
 
@@ -72,7 +72,7 @@ func (r *runner) Run(ctx context.Context) {
 func (r *runner) next(ctx context.Context) (*sweep, context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.halts > 0 || !r.due() || r.sweep == nil {
+	if r.rests > 0 || !r.due() || r.sweep == nil {
 		return nil, nil
 	}
 	if state := r.sweep.state(); state != Running && state != Waiting {
@@ -81,6 +81,16 @@ func (r *runner) next(ctx context.Context) (*sweep, context.Context) {
 	ctx, r.stop = context.WithCancel(ctx)
 	r.ended = make(chan struct{})
 	return r.sweep, ctx
+}
+
+// underWay tells whether a sweep runs that has not come to its end. mu is held. One that
+// has is about to be left by run, and must not be in the way of the next.
+func (r *runner) underWay() bool {
+	if r.stop == nil {
+		return false
+	}
+	state := r.sweep.state()
+	return state == Running || state == Waiting
 }
 
 // run runs a sweep to its end, or until it is stopped.
@@ -113,15 +123,10 @@ func (r *runner) run(ctx context.Context, s *sweep) {
 
 // halt stops the sweep under way, with everything it does.
 func (r *runner) halt(state RunState) error {
+	defer r.rest()()
 	r.mu.Lock()
 	s, stop, ended := r.sweep, r.stop, r.ended
-	r.halts++
 	r.mu.Unlock()
-	defer func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.halts--
-	}()
 	if stop != nil {
 		stop()
 		<-ended
@@ -133,8 +138,21 @@ func (r *runner) halt(state RunState) error {
 	return s.save()
 }
 
+// rest lets nothing begin until it is ended.
+func (r *runner) rest() (end func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rests++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.rests--
+	}
+}
+
 // Forget gives up what is known of earlier sweeps: what follows is another migration.
 func (r *runner) Forget() error {
+	defer r.rest()()
 	if err := r.halt(Stopped); err != nil {
 		return err
 	}

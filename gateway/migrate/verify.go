@@ -64,7 +64,7 @@ func (v *Verification) Begin(o VerifyOrder) error {
 	restart := o.Restart
 	o.Restart = false
 	switch s := v.sweep; {
-	case v.stop != nil:
+	case v.underWay():
 		return fmt.Errorf("%w: a verification is under way; stop it first", ErrInvalid)
 	case s != nil && s.state() != Finished && s.rec.Order == o && !restart:
 		s.setState(Running)

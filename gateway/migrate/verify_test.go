@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -288,6 +289,43 @@ func TestVerifyOrders(t *testing.T) {
 				t.Errorf("%+v: %v", o, err)
 			}
 		}
+	})
+}
+
+// TestTheNextBeginsAtTheEnd: who has seen that a sweep is finished may order the next at
+// once, also while the runner is still about to leave the first. Seen to fail: the next
+// verification was refused as if one were under way, the next crawl forgotten.
+func TestTheNextBeginsAtTheEnd(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard) {
+		fill(t, y.oldStore, "a", "b", "c")
+		y.must(Start)
+		y.crawled()
+		next := Content
+		ended := y.Verify.finish
+		y.Verify.finish = func(ctx context.Context, s *sweep) {
+			ended(ctx, s)
+			if s.rec.Order.Level != next {
+				if err := y.Verify.Begin(VerifyOrder{Level: next}); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		y.ok(y.Verify.Begin(VerifyOrder{Level: List}))
+		y.until("verified again", func() bool {
+			p := y.Verify.Progress()
+			return p.State == Finished && p.Level == next && p.Same == 3
+		})
+
+		var crawls atomic.Int32
+		crawled := y.Crawl.finish
+		y.Crawl.finish = func(ctx context.Context, s *sweep) {
+			crawled(ctx, s)
+			if crawls.Add(1) == 1 {
+				y.Crawl.Resume()
+			}
+		}
+		y.Crawl.Resume()
+		y.until("crawled twice more", func() bool { return crawls.Load() == 2 })
 	})
 }
 
