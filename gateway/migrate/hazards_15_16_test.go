@@ -203,42 +203,49 @@ func TestHazard16CacheFillRacingAWrite(t *testing.T) {
 	})
 }
 
-// TestHazard16TornBody: the body of a store's answer ends too early. With a fill that
+// TestHazard16TornBody: the body of the stores' answers ends too early, and again where it is gone on with
+// (lasting.go). With a fill that
 // takes any end for the whole (read.go) the cache serves the torn object.
 func TestHazard16TornBody(t *testing.T) {
 	for name, tear := range map[string]func(r *rig){
-		"with an error": func(r *rig) { r.new.Fail(faulty.Fault{Op: "GetObject", Times: 1, Truncate: 3}) },
-		"silently":      func(r *rig) { r.new.Store = &tornOnce{Store: r.new.Store} },
+		"with an error": func(r *rig) {
+			breaking(r.new, 3)
+			breaking(r.old, 2)
+		},
+		"silently": func(r *rig) {
+			r.new.Store = &torn{Store: r.new.Store, times: 3}
+			r.old.Store = &torn{Store: r.old.Store, times: 2}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			hazard(t, func(t *testing.T, r *rig) {
-				r.mustPut("k", "content")
+				r.mustPut("k", poem)
 				tear(r)
-				if got := r.read("k"); got == "content" {
+				if got := r.read("k"); got == poem {
 					t.Fatal("the body was whole")
 				}
-				r.want("the next read", r.read("k"), "content")
-				r.want("and the next, from the cache", r.read("k"), "content")
-				r.settled("k", "content")
+				r.want("the next read", r.read("k"), poem)
+				r.want("and the next, from the cache", r.read("k"), poem)
+				r.settled("k", poem)
 			})
 		})
 	}
 }
 
-// tornOnce ends the first body it answers too early, without a word.
-type tornOnce struct {
+// torn ends the first bodies it answers too early, without a word.
+type torn struct {
 	backends.Store
-	torn bool
+	times int
 }
 
-func (s *tornOnce) Get(ctx context.Context, r backends.GetRequest) (*backends.Object, error) {
+func (s *torn) Get(ctx context.Context, r backends.GetRequest) (*backends.Object, error) {
 	o, err := s.Store.Get(ctx, r)
-	if err == nil && !s.torn {
-		s.torn = true
+	if err == nil && s.times > 0 {
+		s.times--
 		o.Body = struct {
 			io.Reader
 			io.Closer
-		}{io.LimitReader(o.Body, 3), o.Body}
+		}{io.LimitReader(o.Body, 5), o.Body}
 	}
 	return o, err
 }

@@ -58,7 +58,7 @@ func (b *Bucket) read(ctx context.Context, r backends.GetRequest, w want) (*back
 	if b.cache != nil && st.Clean && plain {
 		return b.readCached(ctx, v, st, r, w)
 	}
-	unasked := plain && !w.head && r.Range == "" && r.Header == nil
+	unasked := v.secondary != nil && plain && !w.head && r.Range == "" && r.Header == nil
 	if unasked {
 		r.Header = withSums() // a copy made of the read wants them
 	}
@@ -79,6 +79,7 @@ func (b *Bucket) readStores(
 		if st.Still() && b.current(v) {
 			switch {
 			case err == nil:
+				b.last(ctx, v, st, o, r, v.secondary)
 				return o, Served{Store: v.secondary.Name()}, nil
 			case errors.Is(err, backends.ErrInvalidRange), errors.Is(err, backends.ErrPrecondition):
 				return nil, Served{Store: v.secondary.Name()}, err
@@ -122,6 +123,7 @@ func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, w want,
 		if by.old {
 			forgetStore(o)
 		}
+		b.last(ctx, by.v, by.st, o, r, by.store)
 		switch {
 		case new == lacksIt && by.st.Clean:
 			o = b.lazily(o, by.v, by.st, r, w.head)
@@ -134,6 +136,7 @@ func (b *Bucket) readPrimary(ctx context.Context, r backends.GetRequest, w want,
 		// it holds anything. Its 404 proves nothing.
 		if o, err2 := b.ask(ctx, by.v, r, w); err2 == nil {
 			if by.st.Still() && b.current(by.v) {
+				b.last(ctx, by.v, by.st, o, r, by.v.secondary)
 				return o, Served{Store: by.v.secondary.Name()}, nil
 			}
 			o.Body.Close()

@@ -40,7 +40,7 @@ func startFront(t *testing.T, server *servers.Server, bucket string) (*front, co
 		ModifyResponse: func(r *http.Response) error {
 			body := io.Reader(r.Body)
 			if r.Request.Method == http.MethodGet && strings.HasSuffix(r.Request.URL.Path, "/torn") {
-				body = io.LimitReader(body, 3)
+				body = io.LimitReader(body, 1) // and so does the rest, however often it is asked for
 			}
 			r.Body = struct {
 				io.Reader

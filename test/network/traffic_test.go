@@ -205,8 +205,7 @@ func (c *traffic) delete(key string) {
 
 func (c *traffic) get(key string) {
 	r := read{how: "GET"}
-	torn := false
-	var err error
+	var torn, err error
 	r.begin, r.end, err = c.ask("GET", func(ctx context.Context) error {
 		o, err := c.r.client.Get(ctx, backends.GetRequest{Key: key})
 		if err != nil {
@@ -215,7 +214,7 @@ func (c *traffic) get(key string) {
 		defer o.Body.Close()
 		sum, err := hashOf(o.Body)
 		if err != nil {
-			torn = true
+			torn = err
 			return nil
 		}
 		if r.value = sum; sum != o.ETag {
@@ -225,13 +224,13 @@ func (c *traffic) get(key string) {
 		return nil
 	})
 	switch {
-	case torn: // the client knows, and asks again
-		c.torn.Add(1)
+	case torn != nil: // the client knows, and asks again
+		c.failed("GET's body", &c.torn, torn)
 		return
 	case errors.Is(err, backends.ErrNotFound):
 		r.value = absent
-	case errors.Is(err, io.EOF): // the body broke off before the headers were sent
-		c.torn.Add(1)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // before the headers were sent
+		c.failed("GET's body", &c.torn, err)
 		return
 	case err != nil:
 		c.failed("GET", &c.unread, err)
