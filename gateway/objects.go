@@ -3,7 +3,6 @@ package gateway
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -82,7 +81,7 @@ func setServed(h http.Header, s mirror.Served) {
 		if s.Collapsed {
 			status += "; collapsed"
 		}
-		status += fmt.Sprintf("; detail=%q", s.Store)
+		status += "; detail=" + strconv.Quote(s.Store)
 	}
 	if s.Cache {
 		h["Age"] = []string{strconv.Itoa(int(s.Age / time.Second))}

@@ -3,6 +3,7 @@ package acl
 import (
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -10,7 +11,10 @@ import (
 
 // Records are the ACLs that were changed after their objects came into being, on disk. They
 // are few, and a change is durable when the call has returned.
-type Records struct{ db *bbolt.DB }
+type Records struct {
+	db  *bbolt.DB
+	any atomic.Bool // there are or were some: most gateways have none, and reads need not look
+}
 
 // openTimeout is how long to wait for another process that has the file open.
 const openTimeout = 5 * time.Second
@@ -22,7 +26,17 @@ func OpenRecords(dir string) (*Records, error) {
 		return nil, fmt.Errorf("the records of ACLs: %w", err)
 	}
 	db.MaxBatchDelay = time.Millisecond // for others to share a commit; ten are felt
-	return &Records{db}, nil
+	r := &Records{db: db}
+	err = db.View(func(tx *bbolt.Tx) error {
+		first, _ := tx.Cursor().First()
+		r.any.Store(first != nil)
+		return nil
+	})
+	if err != nil {
+		db.Close()
+		return nil, fmt.Errorf("the records of ACLs: %w", err)
+	}
+	return r, nil
 }
 
 // Close closes the file.
@@ -36,6 +50,9 @@ func (p place) id() []byte { return []byte(p.store + "\x00" + p.key) }
 
 // get answers an object's canned ACL, or notKnown.
 func (r *Records) get(p place) (canned string, err error) {
+	if !r.any.Load() {
+		return notKnown, nil
+	}
 	err = r.db.View(func(tx *bbolt.Tx) error {
 		if b := tx.Bucket([]byte(p.bucket)); b != nil {
 			canned = string(b.Get(p.id()))
@@ -46,6 +63,7 @@ func (r *Records) get(p place) (canned string, err error) {
 }
 
 func (r *Records) set(p place, canned string) error {
+	r.any.Store(true)
 	return r.db.Batch(func(tx *bbolt.Tx) error {
 		b, err := tx.CreateBucketIfNotExists([]byte(p.bucket))
 		if err != nil {

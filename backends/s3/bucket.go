@@ -68,7 +68,7 @@ func (s *Store) subresource(ctx context.Context, r backends.SubresourceRequest, 
 			return nil, err
 		}
 	}
-	req := &request{op: r.Op, method: r.Method, key: r.Key, query: r.Query, header: r.Header, mutation: mutation}
+	req := &request{op: r.Op, method: r.Method, key: r.Key, query: r.Query, header: cloned(r.Header), mutation: mutation}
 	if len(r.Body) > 0 {
 		req.withDocument(renamed(r.Body, r.Bucket, s.bucket))
 	}
@@ -117,7 +117,7 @@ func (s *Store) knows(ctx context.Context, r backends.SubresourceRequest) error 
 
 // Select runs a query over an object's content.
 func (s *Store) Select(ctx context.Context, r backends.SubresourceRequest) (*backends.SelectResult, error) {
-	req := &request{op: r.Op, method: r.Method, key: r.Key, query: r.Query, header: r.Header}
+	req := &request{op: r.Op, method: r.Method, key: r.Key, query: r.Query, header: cloned(r.Header)}
 	req.withDocument(r.Body)
 	resp, err := s.do(ctx, req)
 	if err != nil {

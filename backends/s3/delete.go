@@ -114,7 +114,7 @@ func (s *Store) deleteNamed(
 		body.Objects[i] = objectXML{o.Key, o.VersionID}
 	}
 	req := &request{
-		op: "DeleteObjects", method: http.MethodPost, query: url.Values{"delete": {""}}, header: r.Header, mutation: true,
+		op: "DeleteObjects", method: http.MethodPost, query: url.Values{"delete": {""}}, header: cloned(r.Header), mutation: true,
 	}
 	if err := req.withXML(body); err != nil {
 		return err

@@ -24,6 +24,12 @@ func newLivelyConn(conn net.Conn, limit time.Duration) *livelyConn {
 	return &livelyConn{Conn: conn, limit: limit}
 }
 
+// Quiet tells whether an idle connection is open and nothing was sent on it.
+func (c *livelyConn) Quiet() bool {
+	conn, ok := c.Conn.(interface{ Quiet() bool })
+	return ok && conn.Quiet()
+}
+
 func (c *livelyConn) moved(n int) {
 	if n > 0 {
 		c.last.Store(time.Now().UnixNano())

@@ -19,7 +19,7 @@ import (
 func (s *Store) CreateUpload(ctx context.Context, r backends.CreateUploadRequest) (*backends.CreateUploadResult, error) {
 	req := &request{
 		op: "CreateMultipartUpload", method: http.MethodPost, key: r.Key, mutation: true,
-		query: url.Values{"uploads": {""}}, header: r.Header,
+		query: url.Values{"uploads": {""}}, header: cloned(r.Header),
 	}
 	resp, err := s.do(ctx, req)
 	if err != nil {
@@ -83,7 +83,7 @@ type checksumXML struct {
 func (s *Store) CompleteUpload(ctx context.Context, r backends.CompleteRequest) (*backends.PutResult, error) {
 	req := &request{
 		op: "CompleteMultipartUpload", method: http.MethodPost, key: r.Key, mutation: true,
-		query: url.Values{"uploadId": {r.UploadID}}, header: maps.Clone(r.Header),
+		query: url.Values{"uploadId": {r.UploadID}}, header: cloned(r.Header),
 	}
 	body := completeXML{Parts: make([]partXML, len(r.Parts))}
 	for i, p := range r.Parts {

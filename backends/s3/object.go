@@ -87,11 +87,11 @@ func readRequest(op, method string, r backends.GetRequest) *request {
 func newInfo(key string, resp *http.Response) *backends.Info {
 	info := &backends.Info{
 		Key: key, Size: resp.ContentLength, Length: resp.ContentLength,
-		ETag: unquote(resp.Header.Get("ETag")), Header: make(http.Header),
+		ETag: strings.Clone(unquote(resp.Header.Get("ETag"))), Header: make(http.Header),
 	}
 	info.LastModified, _ = http.ParseTime(resp.Header.Get("Last-Modified"))
 	if resp.StatusCode == http.StatusPartialContent {
-		info.ContentRange = resp.Header.Get("Content-Range")
+		info.ContentRange = strings.Clone(resp.Header.Get("Content-Range"))
 		if _, total, ok := strings.Cut(info.ContentRange, "/"); ok {
 			if n, err := strconv.ParseInt(total, 10, 64); err == nil {
 				info.Size = n
@@ -99,12 +99,18 @@ func newInfo(key string, resp *http.Response) *backends.Info {
 		}
 	}
 	for name, values := range resp.Header {
-		if describesObject(name) {
-			info.Header[name] = values
+		if !describesObject(name) {
+			continue
+		}
+		// They may be parts of one text (plainHeader), all of which the cache would keep.
+		name, own := strings.Clone(name), make([]string, len(values))
+		for i, v := range values {
+			own[i] = strings.Clone(v)
 		}
 		if strings.HasPrefix(name, "X-Amz-Meta-") {
-			info.Header[name] = plainMetadata(values)
+			own = plainMetadata(own)
 		}
+		info.Header[name] = own
 	}
 	return info
 }

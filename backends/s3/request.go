@@ -27,7 +27,7 @@ type request struct {
 	op, method string
 	key        string // "" for one on the bucket
 	query      url.Values
-	header     http.Header
+	header     http.Header // its own, and signed in place
 	body       io.Reader
 	size       int64
 	sha256     string // of the body, hex; "": not known beforehand
@@ -76,7 +76,11 @@ func (s *Store) send(ctx context.Context, r *request) (*http.Response, error) {
 	if c, ok := r.body.(io.Closer); ok {
 		defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	}
-	resp, err := by.transport.RoundTrip(req)
+	way := by.transport
+	if by.reads != nil && by.reads.takes(req) {
+		way = by.reads
+	}
+	resp, err := way.RoundTrip(req)
 	if err != nil {
 		// Nothing can come of a request that never had a connection, or whose
 		// last byte was never taken from its body. Of connections only net/http's
@@ -104,12 +108,15 @@ func (s *Store) build(ctx context.Context, by *client, r *request) (*http.Reques
 	} else if path == "" {
 		path = "/"
 	}
+	if r.header == nil {
+		r.header = make(http.Header)
+	}
 	u := &url.URL{
 		Scheme: s.endpoint.Scheme, Host: host, Path: path, RawPath: encodePath(path),
 		RawQuery: strings.ReplaceAll(r.query.Encode(), "+", "%20"),
 	}
 	req := (&http.Request{
-		Method: r.method, URL: u, Host: host, Header: cloned(r.header),
+		Method: r.method, URL: u, Host: host, Header: r.header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: r.size,
 	}).WithContext(ctx)
 	var sent *countingBody

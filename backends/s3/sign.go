@@ -143,5 +143,5 @@ func mac(key []byte, text string) []byte {
 	return h.Sum(nil)
 }
 
-// texts are buffers for what is signed.
+// texts are buffers for what is signed, and for a request's headers.
 var texts = sync.Pool{New: func() any { return new([]byte) }}

@@ -4,7 +4,7 @@
 // used: it retries mutations and rewrites headers, and a mutation that is retried after
 // an unknown outcome lets the first attempt land after a later delete. Here nothing is
 // ever sent twice, except by net/http, which repeats a request only when no byte of it
-// was written or when it is a read.
+// was written or when it is a read, and by the pool that reads go through.
 package s3
 
 import (
@@ -42,7 +42,7 @@ type Config struct {
 
 	VirtualHost bool   // bucket.host/key instead of host/bucket/key
 	CAFile      string // further trusted roots, PEM
-	MaxConns    int    // idle connections kept; 0 means 128
+	MaxConns    int    // idle connections kept, of reads and of the rest each; 0 means 128
 	// Stall is how long a connection with a request on it may carry no byte in
 	// either direction; 0 means 5 minutes.
 	Stall time.Duration
@@ -74,6 +74,7 @@ type client struct {
 	asking      *credentials.CredContext // how they are asked for
 	signature   *signature4
 	transport   http.RoundTripper
+	reads       *pool // for what changes nothing; nil: transport
 }
 
 var _ backends.Store = (*Store)(nil)
@@ -91,8 +92,12 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	}
 	by := client{region: c.Region, virtualHost: c.VirtualHost, transport: c.Transport, signature: new(signature4)}
 	if by.transport == nil {
-		if by.transport, err = NewTransport(c); err != nil {
+		t, err := NewTransport(c)
+		if err != nil {
 			return nil, fmt.Errorf("store %s: %w", c.Name, err)
+		}
+		if by.transport = t; socket.Cheaper {
+			by.reads = newPool(t)
 		}
 	}
 	by.keys = newCredentials(c, by.transport)
@@ -235,5 +240,8 @@ func (s *Store) Close() { s.client.Load().close() }
 func (c *client) close() {
 	if t, ok := c.transport.(*http.Transport); ok {
 		t.CloseIdleConnections()
+	}
+	if c.reads != nil {
+		c.reads.CloseIdleConnections()
 	}
 }

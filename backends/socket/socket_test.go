@@ -3,9 +3,13 @@
 package socket
 
 import (
+	"bytes"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"testing"
+	"time"
 
 	"golang.org/x/net/nettest"
 )
@@ -47,6 +51,58 @@ func TestMuchIsWritten(t *testing.T) {
 	if n, err := io.Copy(io.Discard, server); n != size || err != nil {
 		t.Errorf("%d bytes, %v", n, err)
 	}
+}
+
+// TestBothAreWritten: headers and a body arrive one behind the other, wherever the kernel's room
+// ends.
+func TestBothAreWritten(t *testing.T) {
+	for _, sizes := range [][2]int{{0, 0}, {0, 10}, {10, 0}, {10, 10}, {100, 16 << 20}, {16 << 20, 100}, {16 << 20, 16 << 20}} {
+		client, server := pair(t)
+		want := make([]byte, sizes[0]+sizes[1])
+		_, _ = rand.NewChaCha8([32]byte{}).Read(want)
+		wrote := make(chan error, 1)
+		go func() {
+			n, err := client.(*Conn).WriteBoth(want[:sizes[0]], want[sizes[0]:])
+			if err == nil && n != len(want) {
+				err = fmt.Errorf("it says it wrote %d bytes", n)
+			}
+			client.Close()
+			wrote <- err
+		}()
+		got, err := io.ReadAll(server)
+		if !bytes.Equal(got, want) || err != nil {
+			t.Errorf("%v: %d bytes came, %v", sizes, len(got), err)
+		}
+		if err := <-wrote; err != nil {
+			t.Errorf("%v: %v", sizes, err)
+		}
+	}
+}
+
+func TestQuiet(t *testing.T) {
+	client, server := pair(t)
+	quiet := func() bool { return client.(interface{ Quiet() bool }).Quiet() }
+	becomes := func(want bool) {
+		t.Helper()
+		for end := time.Now().Add(5 * time.Second); quiet() != want; {
+			if time.Now().After(end) {
+				t.Fatalf("it is not %v", want)
+			}
+		}
+	}
+	becomes(true)
+	if _, err := server.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	becomes(false)
+	if n, err := client.Read(make([]byte, 2)); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	becomes(true)
+	server.Close()
+	becomes(false)
+	client.Close()
+	becomes(false)
 }
 
 func TestOthersAreReturnedAsTheyAre(t *testing.T) {

@@ -60,11 +60,18 @@ func (s *lane) send(head, part []byte) (err error) {
 	case len(head) == 0:
 		_, err = s.conn.Write(part)
 	default:
-		s.parts = [2][]byte{head, part}
-		s.both = s.parts[:]
-		_, err = s.both.WriteTo(s.conn) // in one call, where the connection can
+		if c, ok := s.conn.(twoWriter); ok {
+			_, err = c.WriteBoth(head, part)
+		} else if _, err = s.conn.Write(head); err == nil {
+			_, err = s.conn.Write(part)
+		}
 	}
 	return err
+}
+
+// twoWriter is a connection that takes headers and a part of a body in one call.
+type twoWriter interface {
+	WriteBoth(p, then []byte) (int, error)
 }
 
 // second is a moment as a Date header has it.

@@ -23,8 +23,6 @@ type lane struct {
 	state atomic.Int32
 	o     *Options // of the request that is looked at
 	out   []byte   // the answer's headers, and a small body
-	parts [2][]byte
-	both  net.Buffers // the parts, while they are sent
 
 	tls    *tls.ConnectionState // nil without
 	remote string               // the client's address
