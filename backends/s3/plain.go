@@ -65,14 +65,14 @@ func plainHeader(lines []byte) (h http.Header, ok bool) {
 		if colon <= 0 || !plainValue(line[colon:]) {
 			return nil, false
 		}
-		key := textproto.CanonicalMIMEHeaderKey(line[:colon])
 		text = rest
+		if nobodyReads(line[:colon]) { // in another case it stays, for nobody
+			continue
+		}
+		key := textproto.CanonicalMIMEHeaderKey(line[:colon])
 		switch key {
 		case "Connection", "Transfer-Encoding", "Trailer":
 			return nil, false
-		}
-		if nobodyReads(key) {
-			continue
 		}
 		values[0] = textproto.TrimString(line[colon+1:])
 		if former := h[key]; former != nil {

@@ -109,7 +109,9 @@ func FuzzPlainAnswer(f *testing.F) {
 			t.Fatalf("%q has a body: %t", raw, got.Body != http.NoBody)
 		}
 		got.Body, want.Body = nil, nil
-		maps.DeleteFunc(want.Header, func(name string, _ []string) bool { return nobodyReads(name) })
+		for _, h := range []http.Header{got.Header, want.Header} { // got may have those in another case
+			maps.DeleteFunc(h, func(name string, _ []string) bool { return nobodyReads(name) })
+		}
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("%q: %+v, want %+v", raw, got, want)
 		}

@@ -43,6 +43,9 @@ type line struct {
 	since time.Time
 }
 
+// settled is how long a connection rests at least before a server loses its patience with it.
+const settled = 100 * time.Millisecond
+
 // maxHead bounds an answer's headers.
 const maxHead = 1 << 20
 
@@ -171,7 +174,7 @@ func (p *pool) get(ctx context.Context, req *http.Request) (l *line, used bool, 
 	to := req.URL.Scheme + "://" + req.URL.Host
 	for l = p.take(to); l != nil; l = p.take(to) {
 		// What a server says unasked, that it waited for too long, would pass for the answer.
-		if l.raw.(interface{ Quiet() bool }).Quiet() {
+		if time.Since(l.since) < settled || l.raw.(interface{ Quiet() bool }).Quiet() {
 			return l, true, nil
 		}
 		l.raw.Close()

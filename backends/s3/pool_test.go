@@ -167,7 +167,7 @@ func TestWhatAServerSaysUnaskedIsNoAnswer(t *testing.T) {
 	_, _ = p.read(t.Context(), s)
 	p.resting(t, 1)
 	for _, lines := range p.idle {
-		lines[0].raw = said{lines[0].raw}
+		lines[0].raw, lines[0].since = said{lines[0].raw}, time.Now().Add(-settled)
 	}
 	if got, err := p.read(t.Context(), s); got != "yes" || err != nil || s.opened.Load() != 2 {
 		t.Errorf("%q, %v, %d connections", got, err, s.opened.Load())

@@ -51,15 +51,20 @@ func (s *signature4) sign(req *http.Request, keys credentials.Value, region stri
 	*buffer = appendCanonical((*buffer)[:0], req, names)
 	sum := sha256.Sum256(*buffer)
 
-	scope := day + "/" + region + scopeEnd
-	b := append((*buffer)[:0], algorithm+"\n"+date+"\n"+scope+"\n"...)
+	b := append(append(append((*buffer)[:0], algorithm+"\n"...), date...), '\n')
+	b = append(appendScope(b, day, region), '\n')
 	b = hex.AppendEncode(b, sum[:])
 	signed := mac(s.key(keys.SecretAccessKey, region, day), string(b))
-	b = append(b[:0], algorithm+" Credential="+keys.AccessKeyID+"/"+scope+", SignedHeaders="...)
+	b = append(append(append(b[:0], algorithm+" Credential="...), keys.AccessKeyID...), '/')
+	b = append(appendScope(b, day, region), ", SignedHeaders="...)
 	b = appendNames(b, names)
 	b = hex.AppendEncode(append(b, ", Signature="...), signed)
 	*buffer = b
 	req.Header["Authorization"] = []string{string(b)}
+}
+
+func appendScope(b []byte, day, region string) []byte {
+	return append(append(append(append(b, day...), '/'), region...), scopeEnd...)
 }
 
 // appendCanonical is the request as it is signed.
