@@ -88,12 +88,12 @@ func (g *Gateway) Close() error {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.now.Load().answer(w, r) }
 
 func (g *gate) answer(w http.ResponseWriter, r *http.Request) {
-	w.Header()["Server"] = serverHeader
 	r = g.proxies.believe(r)
 	if h := g.public[hostName(r.Host)]; h != nil {
 		h.ServeHTTP(w, r)
 		return
 	}
+	w.Header()["Server"] = serverHeader
 	id := rand.Text()
 	w.Header().Set("X-Amz-Request-Id", id)
 	if r.ContentLength == 0 && r.Header.Get("Expect") == "100-continue" {

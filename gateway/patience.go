@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -54,12 +56,36 @@ const piece = 256 << 10
 
 // WriteHeader notes the status.
 func (p *patience) WriteHeader(status int) {
+	p.note(status)
+	p.ResponseWriter.WriteHeader(status)
+}
+
+func (p *patience) note(status int) {
 	if p.status < http.StatusOK {
 		if p.status = status; status >= http.StatusOK {
 			p.first = time.Now()
 		}
 	}
-	p.ResponseWriter.WriteHeader(status)
+}
+
+// WriteHead is WriteHeader with headers that are lines, beside those of Header, and with a
+// body's length, or -1 for an answer that has none. The express lane sends them as they are.
+func (p *patience) WriteHead(status int, length int64, lines []byte) {
+	if w, ok := p.ResponseWriter.(interface{ WriteHead(int, int64, []byte) }); ok {
+		p.note(status)
+		w.WriteHead(status, length, lines)
+		return
+	}
+	header := p.Header()
+	header["Content-Type"] = nil // of an object without one net/http would make one up
+	for line := range strings.Lines(string(lines)) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\r\n"), ": ")
+		header[name] = append(header[name], value)
+	}
+	if length >= 0 {
+		header["Content-Length"] = []string{strconv.FormatInt(length, 10)}
+	}
+	p.WriteHeader(status)
 }
 
 // Write writes a part of the answer, in pieces that show whether it goes on.

@@ -1,14 +1,15 @@
 package gateway
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"maps"
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"sluice/backends"
@@ -27,6 +28,7 @@ type publicHost struct {
 	paths        []publicPath // the longest prefixes first
 	cacheControl []string
 	headers      http.Header // of every object
+	lines        []byte      // the same
 	purge        config.Purge
 	mark         *mark
 	secure       *publicHost // by TLS: with Strict-Transport-Security
@@ -45,9 +47,11 @@ func newPublicHost(g *gate, c config.Host, before *publicHost) *publicHost {
 	h := &publicHost{
 		g: g, slots: new(slots), mark: new(mark), cacheControl: []string{cmp.Or(c.CacheControl, "public, max-age=31536000")},
 		headers: http.Header{
+			"Accept-Ranges":                 {"bytes"},
 			"Access-Control-Allow-Origin":   {"*"},
 			"Access-Control-Expose-Headers": {"Accept-Ranges, Content-Range, ETag, Content-Length"},
 			"Content-Security-Policy":       {"default-src 'none'; form-action 'none'"},
+			"Server":                        serverHeader,
 			"X-Content-Type-Options":        {"nosniff"},
 		},
 	}
@@ -73,7 +77,15 @@ func newPublicHost(g *gate, c config.Host, before *publicHost) *publicHost {
 	tls.SetHSTS(secure.headers, time.Duration(g.config.TLS.HSTS))
 	maps.Copy(secure.headers, h.headers)
 	h.secure = &secure
+	h.lines, secure.lines = inLines(h.headers), inLines(secure.headers)
 	return h
+}
+
+// inLines are headers as they are sent.
+func inLines(h http.Header) []byte {
+	var b bytes.Buffer
+	_ = h.Write(&b) // a buffer takes everything
+	return b.Bytes()
 }
 
 // hostName is a Host header without its port, in the form of the configuration.
@@ -132,7 +144,7 @@ func (h *publicHost) find(path string) (bucket, key string, ok bool) {
 }
 
 // show answers a read of an object.
-func (h *publicHost) show(w http.ResponseWriter, r *http.Request) error {
+func (h *publicHost) show(w *patience, r *http.Request) error {
 	name, key, ok := h.find(r.URL.Path)
 	if !ok {
 		return s3api.ErrorFor("NoSuchKey", "")
@@ -149,8 +161,11 @@ func (h *publicHost) show(w http.ResponseWriter, r *http.Request) error {
 	return h.answer(w, r, mirror.Public{Bucket: bucket}, read)
 }
 
+// heads are buffers for headers.
+var heads = sync.Pool{New: func() any { return new([]byte) }}
+
 // answer answers a GET, or a HEAD, which is the same without its body.
-func (h *publicHost) answer(w http.ResponseWriter, r *http.Request, from reader, read s3api.GetRequest) error {
+func (h *publicHost) answer(w *patience, r *http.Request, from reader, read s3api.GetRequest) error {
 	var o *backends.Object
 	var served mirror.Served
 	var err error
@@ -159,24 +174,31 @@ func (h *publicHost) answer(w http.ResponseWriter, r *http.Request, from reader,
 	} else {
 		o, served, err = openObject(r.Context(), from, read)
 	}
-	header := w.Header()
-	if notModified(err) {
-		h.describe(header, &o.Info, served)
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	if err != nil {
+	unchanged := notModified(err)
+	if err != nil && !unchanged {
 		return err
 	}
+	head := heads.Get().(*[]byte)
+	defer heads.Put(head)
+	*head = h.describe((*head)[:0], &o.Info)
+	header := w.Header()
+	for name := range header {
+		if _, other := h.headers[name]; other { // Strict-Transport-Security
+			delete(header, name)
+		}
+	}
+	h.setServed(header, served)
+	if unchanged {
+		w.WriteHead(http.StatusNotModified, -1, *head)
+		return nil
+	}
 	defer o.Body.Close()
-	h.describe(header, &o.Info, served)
-	header["Content-Length"] = []string{strconv.FormatInt(o.Length, 10)}
 	status := http.StatusOK
 	if o.ContentRange != "" {
-		header["Content-Range"] = []string{o.ContentRange}
+		*head = appendLine(*head, "Content-Range", o.ContentRange)
 		status = http.StatusPartialContent
 	}
-	w.WriteHeader(status)
+	w.WriteHead(status, o.Length, *head)
 	if r.Method == http.MethodGet {
 		sendBody(w, r, o)
 	}
@@ -186,24 +208,46 @@ func (h *publicHost) answer(w http.ResponseWriter, r *http.Request, from reader,
 // shown are the headers of an object that everyone may see.
 var shown = []string{"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language"}
 
-var acceptRanges = []string{"bytes"}
-
-// describe sets an object's headers.
-func (h *publicHost) describe(header http.Header, info *backends.Info, served mirror.Served) {
-	header["Content-Type"] = nil // of an object without one net/http would make one up
+// describe appends an object's headers, as lines.
+func (h *publicHost) describe(b []byte, info *backends.Info) []byte {
 	for _, name := range shown {
-		if values := info.Header[name]; len(values) > 0 {
-			header[name] = values
-		}
+		b = h.appendLines(b, name, info.Header[name])
 	}
-	header["Accept-Ranges"] = acceptRanges
-	header["Etag"] = []string{`"` + info.ETag + `"`}
-	header["Last-Modified"] = []string{info.LastModified.UTC().Format(http.TimeFormat)}
-	header["Cache-Control"] = h.cacheControl
-	if own := info.Header["Cache-Control"]; len(own) > 0 {
-		header["Cache-Control"] = own
+	cacheControl := info.Header["Cache-Control"]
+	if len(cacheControl) == 0 {
+		cacheControl = h.cacheControl
 	}
-	maps.Copy(header, h.headers)
+	b = h.appendLines(b, "Cache-Control", cacheControl)
+	b = append(append(append(b, "Etag: \""...), plainText(info.ETag)...), "\"\r\n"...)
+	b = info.LastModified.UTC().AppendFormat(append(b, "Last-Modified: "...), http.TimeFormat)
+	return append(append(b, "\r\n"...), h.lines...)
+}
+
+// appendLines appends a header, unless every object has another one.
+func (h *publicHost) appendLines(b []byte, name string, values []string) []byte {
+	if _, other := h.headers[name]; other {
+		return b
+	}
+	for _, value := range values {
+		b = appendLine(b, name, value)
+	}
+	return b
+}
+
+func appendLine(b []byte, name, value string) []byte {
+	return append(append(append(append(b, name...), ": "...), plainText(value)...), "\r\n"...)
+}
+
+// plainText is a text that can not end a line, as net/http sends it.
+func plainText(text string) string {
+	if strings.IndexByte(text, '\n') < 0 && strings.IndexByte(text, '\r') < 0 {
+		return text
+	}
+	return strings.NewReplacer("\n", " ", "\r", " ").Replace(text)
+}
+
+// setServed says where an answer came from, also in the words of nginx.
+func (h *publicHost) setServed(header http.Header, served mirror.Served) {
 	setServed(header, served)
 	header["X-Cache-Status"] = header["X-Cache"]
 }
@@ -234,13 +278,19 @@ func (h *publicHost) refuse(w http.ResponseWriter, r *http.Request, err error) {
 			header.Set("Content-Range", "bytes */"+size)
 		}
 	}
-	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Type", "text/plain; charset=utf-8")
+	h.setPlain(header)
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write([]byte(http.StatusText(status) + "\n"))
 	}
+}
+
+// setPlain sets the headers of what is no object, and for nobody to keep.
+func (h *publicHost) setPlain(header http.Header) {
+	header["Server"] = h.headers["Server"]
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Type", "text/plain; charset=utf-8")
 }
 
 // actualSize is the object's size in the refusal of a range, where it is told.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"crypto/subtle"
 	"fmt"
 	"net/http"
@@ -58,12 +57,10 @@ func (h *publicHost) held(host, path string) (express.Hit, bool) {
 
 // head is the head of an answer from the cache, but for what changes from one to the next.
 func (h *publicHost) head(e *cache.Entry) []byte {
-	header := http.Header{"Server": serverHeader, "Content-Length": {strconv.FormatInt(e.Info.Size, 10)}}
-	h.describe(header, &e.Info, mirror.Served{Cache: true})
+	header := http.Header{"Content-Length": {strconv.FormatInt(e.Info.Size, 10)}}
+	h.setServed(header, mirror.Served{Cache: true})
 	header.Del("Age")
-	head := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
-	_ = header.Write(head) // a buffer takes everything
-	return head.Bytes()
+	return h.describe(append([]byte("HTTP/1.1 200 OK\r\n"), inLines(header)...), &e.Info)
 }
 
 // others are the headers that make a request one for ServeHTTP.
@@ -99,8 +96,6 @@ func (h *publicHost) drop(w http.ResponseWriter, path string) {
 	} else if bucket, key, ok := h.find(path); ok && h.g.cache.Purge(cache.Key{Bucket: bucket, Name: key}) {
 		purged = 1
 	}
-	header := w.Header()
-	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Type", "text/plain; charset=utf-8")
+	h.setPlain(w.Header())
 	_, _ = fmt.Fprintf(w, "purged: %d\n", purged)
 }

@@ -58,6 +58,9 @@ func openObject(ctx context.Context, from reader, r s3api.GetRequest) (*backends
 
 // notModified tells whether an error says that the client has what it asks for.
 func notModified(err error) bool {
+	if err == nil {
+		return false // what follows makes an allocation
+	}
 	var e *s3api.Error
 	return errors.As(err, &e) && e.Status == http.StatusNotModified
 }

@@ -64,7 +64,10 @@ func (s *Store) Head(ctx context.Context, r backends.GetRequest) (*backends.Info
 }
 
 func readRequest(op, method string, r backends.GetRequest) *request {
-	req := &request{op: op, method: method, key: r.Key, query: make(url.Values), header: cloned(r.Header)}
+	req := &request{op: op, method: method, key: r.Key, header: cloned(r.Header)}
+	if r.VersionID != "" || r.PartNumber != 0 {
+		req.query = make(url.Values)
+	}
 	if r.VersionID != "" {
 		req.query.Set("versionId", r.VersionID)
 	}
@@ -79,7 +82,7 @@ func readRequest(op, method string, r backends.GetRequest) *request {
 	}
 	// Otherwise net/http would ask for gzip, and some servers in front of
 	// stores then compress.
-	req.header.Set("Accept-Encoding", "identity")
+	req.header["Accept-Encoding"] = identity
 	return req
 }
 

@@ -40,6 +40,13 @@ const (
 	unsignedPayload = "UNSIGNED-PAYLOAD"
 )
 
+// Headers of every read, which nothing changes.
+var (
+	userAgent = []string{"sluice"}
+	ofNothing = []string{emptySHA256}
+	identity  = []string{"identity"}
+)
+
 // do signs and sends a request. A status above 299 is an error; the caller closes
 // the body of any other answer.
 func (s *Store) do(ctx context.Context, r *request) (resp *http.Response, err error) {
@@ -133,12 +140,12 @@ func (s *Store) build(ctx context.Context, by *client, r *request) (*http.Reques
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding credentials: %w", err)
 	}
-	req.Header.Set("User-Agent", "sluice")
+	req.Header["User-Agent"] = userAgent
 	switch {
 	case r.trailer != nil && r.size > 0:
 		return by.signChunked(req, keys, r.trailer), sent, nil
 	case r.size == 0:
-		req.Header.Set("X-Amz-Content-Sha256", emptySHA256)
+		req.Header["X-Amz-Content-Sha256"] = ofNothing
 	case r.sha256 != "":
 		req.Header.Set("X-Amz-Content-Sha256", r.sha256)
 	case req.Header.Get("Content-Md5") != "":
@@ -163,6 +170,7 @@ func cloned(h http.Header) http.Header {
 func encodePath(path string) string {
 	const hexDigits = "0123456789ABCDEF"
 	var b strings.Builder
+	b.Grow(len(path))
 	for _, c := range []byte(path) {
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',

@@ -3,12 +3,16 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // check answers everything that is wrong, each with its path in the file.
@@ -116,12 +120,26 @@ func (c *Config) checkHost(path string, h Host, bad func(path, format string, ar
 	if h.Bucket != "" {
 		c.checkBucket(path+".bucket", h.Bucket, bad)
 	}
+	for _, name := range slices.Sorted(maps.Keys(h.Headers)) {
+		switch {
+		case !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(h.Headers[name]):
+			bad(path+".headers", "%q can not be sent as a header", name+": "+h.Headers[name])
+		case slices.Contains(ofOneAnswer, http.CanonicalHeaderKey(name)):
+			bad(path+".headers", "%s is another from one answer to the next", name)
+		}
+	}
 	for prefix, bucket := range h.Paths {
 		if !strings.HasPrefix(prefix, "/") || !strings.HasSuffix(prefix, "/") {
 			bad(path+".paths", "%q does not begin and end with \"/\"", prefix)
 		}
 		c.checkBucket(path+".paths."+prefix, bucket, bad)
 	}
+}
+
+// ofOneAnswer are headers that nobody can set for all of them.
+var ofOneAnswer = []string{
+	"Age", "Cache-Status", "Connection", "Content-Length", "Content-Range", "Date", "Etag", "Keep-Alive", "Last-Modified", "Trailer",
+	"Transfer-Encoding", "Upgrade", "X-Cache", "X-Cache-Status",
 }
 
 // Proxies are the trusted ones.

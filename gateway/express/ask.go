@@ -23,7 +23,7 @@ func (s *lane) ask() (sent bool) {
 	ctx, cancel := context.WithCancel(s.l.ctx)
 	defer cancel()
 	s.cancel = cancel
-	w := &response{s: s, header: make(http.Header, usualHeaders), left: notSaid}
+	w := &response{s: s, header: make(http.Header), left: notSaid}
 	_ = s.conn.SetReadDeadline(time.Time{})
 	s.watch.Reset(lookAfter)
 	defer func() {
@@ -68,10 +68,7 @@ type response struct {
 	err    error
 }
 
-const (
-	notSaid      = -1
-	usualHeaders = 20
-)
+const notSaid = -1
 
 // errLength: the body is not as long as was said, or too long for nothing to be said.
 var errLength = errors.New("the answer has another length than it says")
@@ -87,12 +84,31 @@ func (w *response) WriteHeader(status int) {
 	if w.status != 0 {
 		return
 	}
-	w.status = status
 	if length := w.header["Content-Length"]; len(length) == 1 {
 		if n, err := strconv.ParseInt(length[0], 10, 64); err == nil && n >= 0 {
 			w.left = n
 		}
 	}
+	w.head(status)
+}
+
+// WriteHead is WriteHeader for who has headers as lines, beside those of Header, with a body's
+// length, or -1 for an answer that has none. Making a map of them for every answer would cost
+// more than anything else here.
+func (w *response) WriteHead(status int, length int64, lines []byte) {
+	if w.status != 0 {
+		return
+	}
+	w.head(status)
+	w.s.out = append(w.s.out, lines...)
+	if w.left = max(length, 0); length >= 0 {
+		w.s.out = append(strconv.AppendInt(append(w.s.out, "Content-Length: "...), length, 10), "\r\n"...)
+	}
+}
+
+// head begins the answer with its status and the headers of Header.
+func (w *response) head(status int) {
+	w.status = status
 	w.s.out = strconv.AppendInt(append(w.s.out[:0], "HTTP/1.1 "...), int64(status), 10)
 	w.s.out = append(append(append(w.s.out, ' '), http.StatusText(status)...), "\r\n"...)
 	_ = w.header.Write((*appender)(&w.s.out)) // it takes everything

@@ -44,6 +44,13 @@ var answers = map[string]http.HandlerFunc{
 			_, _ = w.Write(bytes.Repeat([]byte("p"), 100_000))
 		}
 	},
+	"/shown/lines": func(w http.ResponseWriter, _ *http.Request) {
+		inLines(w, 200, 300_000)
+		inLines(w, 404, 0)
+		for range 3 {
+			_, _ = w.Write(bytes.Repeat([]byte("p"), 100_000))
+		}
+	},
 	"/shown/cut": func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "10")
 		fmt.Fprint(w, "half ")
@@ -61,6 +68,21 @@ var answers = map[string]http.HandlerFunc{
 		panic(http.ErrAbortHandler)
 	},
 	"/shown/panics": func(http.ResponseWriter, *http.Request) { panic("for a test") },
+}
+
+// inLines says the headers as lines where that can be done.
+func inLines(w http.ResponseWriter, status int, length int64) {
+	w.Header().Set("X-By", "a handler")
+	if l, ok := w.(interface{ WriteHead(int, int64, []byte) }); ok {
+		l.WriteHead(status, length, []byte("Content-Type: a/b\r\nX-Many: 1\r\nX-Many: 2\r\n"))
+		return
+	}
+	w.Header().Set("Content-Type", "a/b")
+	w.Header()["X-Many"] = []string{"1", "2"}
+	if length >= 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(length))
+	}
+	w.WriteHeader(status)
 }
 
 func whole(w http.ResponseWriter, status int, body string) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ func startLocalCA(t *testing.T, redirect bool) (plain, secure *rig, trusted *x50
 	delete(c.Stores, "new")
 	c.Buckets = map[string]config.Bucket{"*": {Old: "old"}}
 	c.Hosts = map[string]config.Host{"s3.test": {Serve: "s3"}, "show.test": {Serve: "public", Bucket: "shown"}}
+	c.Hosts["own.test"] = config.Host{Serve: "public", Bucket: "shown", Headers: map[string]string{"Strict-Transport-Security": "max-age=7"}}
 	c.Listen.HTTPS = "127.0.0.1:0"
 	c.TLS = config.TLS{Mode: "internal", Redirect: redirect, HSTS: config.Duration(time.Hour)}
 	plain = startRig(t, c)
@@ -111,6 +113,16 @@ func TestPublicByTLS(t *testing.T) {
 		req := r.request(t, ask{method: "GET", path: "/k", unsigned: true})
 		req.Host = "show.test"
 		return req
+	}
+	for _, header := range []string{"Te", "X-Any"} { // past the express lane, and by it
+		own := request(secure)
+		own.Host = "own.test"
+		own.Header.Set(header, "trailers")
+		got := read(t, over(t, trusted, false), own)
+		if v := got.header.Values("Strict-Transport-Security"); got.status != http.StatusOK || !slices.Equal(v, []string{"max-age=7"}) {
+			t.Errorf("with %s: %v", header, got)
+		}
+		read(t, over(t, trusted, false), secure.request(t, ask{method: "PUT", path: "/shown/k", body: "content"})) // uncached again
 	}
 	for _, http2 := range []bool{false, true} {
 		var first answer

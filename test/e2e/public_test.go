@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,7 +29,9 @@ func startPublic(t *testing.T, change ...func(*config.Config)) *rig {
 		"files.test": {Serve: config.ServePublic, Bucket: "media", Purge: config.Purge{Secret: "s3cret"}},
 		"local.test": {
 			Serve: config.ServePublic, Paths: map[string]string{"/system/": "media"},
-			CacheControl: "public, max-age=60", Headers: map[string]string{"X-Robots-Tag": "noindex", "Content-Security-Policy": ""},
+			CacheControl: "public, max-age=60", Headers: map[string]string{
+				"X-Robots-Tag": "noindex", "Content-Security-Policy": "", "Server": "", "content-type": "image/png",
+			},
 		},
 	}
 	for _, f := range change {
@@ -137,10 +141,19 @@ func TestPublicPaths(t *testing.T) {
 	r := startPublic(t)
 	r.must(t, 200, "", ask{method: "PUT", path: "/media/accounts/1.png", body: "x"})
 	r.quiet(t)
-	got := r.show(t, "GET", "LOCAL.test", "/system/accounts/1.png", nil)
-	if got.status != 200 || got.body != "x" || got.header.Get("X-Robots-Tag") != "noindex" || got.header.Get("Content-Security-Policy") != "" ||
-		got.header.Get("Cache-Control") != "public, max-age=60" {
-		t.Errorf("%v", got)
+	for range 2 { // from the store, and from the cache
+		got := r.show(t, "GET", "LOCAL.test", "/system/accounts/1.png", nil)
+		if got.status != 200 || got.body != "x" {
+			t.Errorf("%v", got)
+		}
+		for name, want := range map[string][]string{
+			"X-Robots-Tag": {"noindex"}, "Content-Security-Policy": nil, "Server": nil, "Content-Type": {"image/png"},
+			"Cache-Control": {"public, max-age=60"},
+		} {
+			if v := got.header.Values(name); !slices.Equal(v, want) {
+				t.Errorf("%s: %q, want %q", name, v, want)
+			}
+		}
 	}
 	for _, path := range []string{"/accounts/1.png", "/system/", "/systemaccounts/1.png", "/"} {
 		if got := r.show(t, "GET", "local.test", path, nil); got.status != 404 {
@@ -149,6 +162,40 @@ func TestPublicPaths(t *testing.T) {
 	}
 	if got := r.show(t, "GET", "s3.test", "/media/accounts/1.png", nil); got.status != 403 {
 		t.Errorf("the S3 host answers a stranger %v", got)
+	}
+}
+
+// TestBothWaysToAnAnswerAreOne: what the express lane answers to a plain GET is what others
+// get, of the stores, of the cache, and of an object that tells nothing of itself.
+func TestBothWaysToAnAnswerAreOne(t *testing.T) {
+	r := startPublic(t, func(c *config.Config) { c.Limits.ClientTimeout = config.Duration(time.Minute) })
+	told := map[string]string{
+		"Content-Type": "image/png", "Cache-Control": "no-cache", "Content-Encoding": "br", "Content-Language": "de, en",
+		"Content-Disposition": "inline; filename=\"a b.png\"",
+	}
+	for path, header := range map[string]map[string]string{"/told": told, "/silent": nil, "/empty": nil} {
+		body := strings.TrimPrefix(path, "/empty")
+		r.must(t, 200, "", ask{method: "PUT", path: "/media" + path, body: body, header: header})
+		r.quiet(t)
+		var lanes, others []answer
+		for range 2 {
+			purge := func() { r.show(t, "PURGE", "files.test", path, map[string]string{"Secret-Header": "s3cret"}) }
+			purge()
+			lanes = append(lanes, r.show(t, "GET", "files.test", path, nil), r.show(t, "GET", "files.test", path, nil))
+			purge()
+			other := map[string]string{"Te": "trailers"}
+			others = append(others, r.show(t, "GET", "files.test", path, other), r.show(t, "GET", "files.test", path, other))
+		}
+		for i, got := range lanes {
+			want := others[i]
+			for _, h := range []http.Header{got.header, want.header} {
+				h.Del("Date")
+				h.Del("Age")
+			}
+			if got.status != 200 || got.body != body || want.body != body || !reflect.DeepEqual(got.header, want.header) {
+				t.Errorf("%s: %v, others get %v", path, got, want)
+			}
+		}
 	}
 }
 
