@@ -138,7 +138,8 @@ type Host struct {
 	Paths map[string]string `yaml:"paths" example:"{ /system/: mastodata }"`
 	// Sent with objects that have no `Cache-Control` of their own.
 	CacheControl string `yaml:"cache_control" default:"public, max-age=31536000"`
-	// Sent with every object, in place of Sluice's; an empty one is left out.
+	// Sent with every object, in place of Sluice's; an empty one is left out. Not those
+	// that differ from one answer to the next, such as `Age`.
 	Headers map[string]string `yaml:"headers" example:"{ X-Robots-Tag: noindex, Access-Control-Allow-Origin: '' }"`
 	// Lets who knows a secret drop what is cached of a path: with GET or PURGE, and the
 	// secret in a header. Mastodon does so with `CACHE_BUSTER_ENABLED`.
