@@ -67,27 +67,33 @@ func (c *call) headObject() error {
 	return nil
 }
 
+var (
+	hit   = []string{"HIT"}
+	miss  = []string{"MISS"}
+	stale = []string{"STALE"}
+)
+
 // setServed says where an answer came from (RFC 9211).
 func setServed(h http.Header, s mirror.Served) {
-	status, word := "Sluice; hit", "HIT"
+	status, word := "Sluice; hit", hit
 	switch {
 	case s.Cache && s.Stale:
-		status, word = status+"; detail=stale", "STALE"
+		status, word = "Sluice; hit; detail=stale", stale
 	case !s.Cache:
-		status, word = "Sluice; fwd="+cmp.Or(s.Missed, "bypass"), "MISS"
+		kept, collapsed := "", ""
 		if s.Kept {
-			status += "; stored"
+			kept = "; stored"
 		}
 		if s.Collapsed {
-			status += "; collapsed"
+			collapsed = "; collapsed"
 		}
-		status += "; detail=" + strconv.Quote(s.Store)
+		status, word = "Sluice; fwd="+cmp.Or(s.Missed, "bypass")+kept+collapsed+"; detail="+strconv.Quote(s.Store), miss
 	}
 	if s.Cache {
 		h["Age"] = []string{strconv.Itoa(int(s.Age / time.Second))}
 	}
 	h["Cache-Status"] = []string{status}
-	h["X-Cache"] = []string{word}
+	h["X-Cache"] = word
 }
 
 func (c *call) putObject() error {

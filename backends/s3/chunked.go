@@ -90,7 +90,7 @@ func (c *client) signChunked(req *http.Request, keys credentials.Value, trailer 
 type chunkedBody struct {
 	src      io.ReadCloser
 	left     int64 // bytes of src not read yet
-	key      []byte
+	key      *dayKey
 	scope    string // the second and third line of what is signed
 	previous string
 	trailer  *backends.Trailer // nil: there is none
@@ -133,7 +133,7 @@ func (b *chunkedBody) next() error {
 	b.left -= int64(n)
 	b.last = n == 0
 	sum := sha256.Sum256(data)
-	b.previous = hex.EncodeToString(mac(b.key, "AWS4-HMAC-SHA256-PAYLOAD"+b.scope+b.previous+"\n"+emptySHA256+"\n"+hex.EncodeToString(sum[:])))
+	b.previous = hex.EncodeToString(b.key.sign([]byte("AWS4-HMAC-SHA256-PAYLOAD" + b.scope + b.previous + "\n" + emptySHA256 + "\n" + hex.EncodeToString(sum[:]))))
 	head := fmt.Sprintf("%x;chunk-signature=%s\r\n", n, b.previous)
 	start := chunkHead - copy(b.buf[chunkHead-len(head):chunkHead], head)
 	end := chunkHead + n + copy(b.buf[chunkHead+n:], "\r\n")
@@ -148,7 +148,7 @@ func (b *chunkedBody) next() error {
 func (b *chunkedBody) signedTrailer() string {
 	line := trailerLine(b.trailer.Name, b.trailer.Value())
 	sum := sha256.Sum256([]byte(strings.TrimSuffix(line, "\r\n") + "\n"))
-	signature := hex.EncodeToString(mac(b.key, "AWS4-HMAC-SHA256-TRAILER"+b.scope+b.previous+"\n"+hex.EncodeToString(sum[:])))
+	signature := hex.EncodeToString(b.key.sign([]byte("AWS4-HMAC-SHA256-TRAILER" + b.scope + b.previous + "\n" + hex.EncodeToString(sum[:]))))
 	return line + trailerSignature + signature + "\r\n\r\n"
 }
 

@@ -106,16 +106,26 @@ func newInfo(key string, resp *http.Response) *backends.Info {
 			continue
 		}
 		// They may be parts of one text (plainHeader), all of which the cache would keep.
-		name, own := strings.Clone(name), make([]string, len(values))
+		own := make([]string, len(values))
 		for i, v := range values {
 			own[i] = strings.Clone(v)
 		}
 		if strings.HasPrefix(name, "X-Amz-Meta-") {
 			own = plainMetadata(own)
 		}
-		info.Header[name] = own
+		info.Header[ownName(name)] = own
 	}
 	return info
+}
+
+// ownName is a copy of a header's name; those that nearly every object has are the program's.
+func ownName(name string) string {
+	for _, known := range []string{"Content-Type", "Cache-Control"} {
+		if name == known {
+			return known
+		}
+	}
+	return strings.Clone(name)
 }
 
 // plainMetadata undoes the RFC 2047 form in which S3 answers metadata that is not

@@ -40,7 +40,7 @@ func plainAnswer(in *bufio.Reader, req *http.Request) *http.Response {
 		Header: header, ContentLength: int64(length), Body: http.NoBody, Request: req,
 	}
 	if length > 0 {
-		resp.Body = io.NopCloser(&plainBody{in, int64(length)})
+		resp.Body = &plainBody{in, int64(length)}
 	}
 	return resp
 }
@@ -140,3 +140,6 @@ func (b *plainBody) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// Close leaves the connection to lineBody.
+func (b *plainBody) Close() error { return nil }

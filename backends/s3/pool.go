@@ -28,20 +28,23 @@ type pool struct {
 	t *http.Transport // whose settings these connections have, too, and whose proxies they lack
 
 	mu    sync.Mutex
-	idle  map[string][]*line // by scheme and host, the one that rests longest first
+	idle  map[origin][]*line // the one that rests longest first
 	count int
 	sweep *time.Timer
 }
 
 // line is a connection. It belongs to one request at a time.
 type line struct {
-	to    string // scheme and host
+	to    origin
 	raw   net.Conn
 	conn  net.Conn // raw, or TLS on it
 	in    *bufio.Reader
 	left  int64 // of the bytes that may come now
 	since time.Time
 }
+
+// origin is where a connection leads.
+type origin struct{ scheme, host string }
 
 // settled is how long a connection rests at least before a server loses its patience with it.
 const settled = 100 * time.Millisecond
@@ -50,7 +53,7 @@ const settled = 100 * time.Millisecond
 const maxHead = 1 << 20
 
 func newPool(t *http.Transport) *pool {
-	p := &pool{t: t, idle: make(map[string][]*line)}
+	p := &pool{t: t, idle: make(map[origin][]*line)}
 	p.sweep = time.AfterFunc(time.Hour, p.dropRested)
 	p.sweep.Stop()
 	return p
@@ -171,7 +174,7 @@ func (l *line) Read(p []byte) (int, error) {
 
 // get takes the connection that was used last, if it is still open, or opens one.
 func (p *pool) get(ctx context.Context, req *http.Request) (l *line, used bool, err error) {
-	to := req.URL.Scheme + "://" + req.URL.Host
+	to := origin{req.URL.Scheme, req.URL.Host}
 	for l = p.take(to); l != nil; l = p.take(to) {
 		// What a server says unasked, that it waited for too long, would pass for the answer.
 		if time.Since(l.since) < settled || l.raw.(interface{ Quiet() bool }).Quiet() {
@@ -183,7 +186,7 @@ func (p *pool) get(ctx context.Context, req *http.Request) (l *line, used bool, 
 	return l, false, err
 }
 
-func (p *pool) take(to string) *line {
+func (p *pool) take(to origin) *line {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	lines := p.idle[to]
@@ -207,7 +210,7 @@ func (p *pool) open(ctx context.Context, req *http.Request) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &line{to: req.URL.Scheme + "://" + req.URL.Host, raw: raw, conn: raw}
+	l := &line{to: origin{req.URL.Scheme, req.URL.Host}, raw: raw, conn: raw}
 	if req.URL.Scheme == "https" {
 		config := p.t.TLSClientConfig.Clone()
 		config.ServerName = req.URL.Hostname()

@@ -169,18 +169,29 @@ func cloned(h http.Header) http.Header {
 // alone, as SigV4 signs it.
 func encodePath(path string) string {
 	const hexDigits = "0123456789ABCDEF"
+	plain := 0
+	for plain < len(path) && isPlain(path[plain]) {
+		plain++
+	}
+	if plain == len(path) {
+		return path
+	}
 	var b strings.Builder
-	b.Grow(len(path))
-	for _, c := range []byte(path) {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',
-			c == '-', c == '_', c == '.', c == '~', c == '/':
+	b.WriteString(path[:plain])
+	for _, c := range []byte(path[plain:]) {
+		if isPlain(c) {
 			b.WriteByte(c)
-		default:
+		} else {
 			b.Write([]byte{'%', hexDigits[c>>4], hexDigits[c&15]})
 		}
 	}
 	return b.String()
+}
+
+// isPlain tells whether a byte stands for itself in a path.
+func isPlain(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+		c == '-' || c == '_' || c == '.' || c == '~' || c == '/'
 }
 
 // countingBody knows whether the whole body was handed over.

@@ -4,13 +4,13 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
@@ -24,7 +24,7 @@ type signature4 struct{ last atomic.Pointer[dayKey] }
 // dayKey signs a region's requests for a day.
 type dayKey struct {
 	secret, region, day string
-	key                 []byte
+	macs                sync.Pool // of hash.Hash, under the key
 }
 
 const (
@@ -54,7 +54,7 @@ func (s *signature4) sign(req *http.Request, keys credentials.Value, region stri
 	b := append(append(append((*buffer)[:0], algorithm+"\n"...), date...), '\n')
 	b = append(appendScope(b, day, region), '\n')
 	b = hex.AppendEncode(b, sum[:])
-	signed := mac(s.key(keys.SecretAccessKey, region, day), string(b))
+	signed := s.key(keys.SecretAccessKey, region, day).sign(b)
 	b = append(append(append(b[:0], algorithm+" Credential="...), keys.AccessKeyID...), '/')
 	b = append(appendScope(b, day, region), ", SignedHeaders="...)
 	b = appendNames(b, names)
@@ -70,7 +70,7 @@ func appendScope(b []byte, day, region string) []byte {
 // appendCanonical is the request as it is signed.
 func appendCanonical(b []byte, req *http.Request, names []string) []byte {
 	b = append(append(b, req.Method...), '\n')
-	b = append(append(b, req.URL.EscapedPath()...), '\n')
+	b = append(append(b, req.URL.RawPath...), '\n') // which build sets, always
 	b = append(append(b, req.URL.RawQuery...), '\n')
 	for _, name := range names {
 		b = append(appendLower(b, name), ':')
@@ -81,7 +81,7 @@ func appendCanonical(b []byte, req *http.Request, names []string) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			if strings.ContainsFunc(value, unicode.IsSpace) {
+			if mayHaveSpace(value) {
 				value = strings.Join(strings.Fields(value), " ")
 			}
 			b = append(b, value...)
@@ -91,6 +91,16 @@ func appendCanonical(b []byte, req *http.Request, names []string) []byte {
 	b = append(b, '\n')
 	b = append(appendNames(b, names), '\n')
 	return append(b, req.Header.Get("X-Amz-Content-Sha256")...)
+}
+
+// mayHaveSpace tells whether there is anything but printing ASCII in a value.
+func mayHaveSpace(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c <= ' ' || c >= 0x7f {
+			return true
+		}
+	}
+	return false
 }
 
 // signedNames are the headers that are signed: all but those that something on the way may
@@ -130,16 +140,27 @@ func appendLower(b []byte, name string) []byte {
 }
 
 // key is the key of a day.
-func (s *signature4) key(secret, region, day string) []byte {
+func (s *signature4) key(secret, region, day string) *dayKey {
 	if k := s.last.Load(); k != nil && k.secret == secret && k.region == region && k.day == day {
-		return k.key
+		return k
 	}
 	key := []byte("AWS4" + secret)
 	for _, part := range []string{day, region, "s3", "aws4_request"} {
 		key = mac(key, part)
 	}
-	s.last.Store(&dayKey{secret, region, day, key})
-	return key
+	k := &dayKey{secret: secret, region: region, day: day}
+	k.macs.New = func() any { return hmac.New(sha256.New, key) }
+	s.last.Store(k)
+	return k
+}
+
+// sign signs a text.
+func (k *dayKey) sign(text []byte) []byte {
+	h := k.macs.Get().(hash.Hash) // which has the key prepared
+	defer k.macs.Put(h)
+	h.Reset()
+	h.Write(text)
+	return h.Sum(nil)
 }
 
 func mac(key []byte, text string) []byte {
