@@ -9,7 +9,7 @@ export each=${1:-5m}
 target() { # NAME PACKAGE
 	echo "== $1 in $2"
 	local said
-	if said=$(go test -run '^$' -fuzz "^$1\$" -fuzztime "$each" -parallel 1 "$2" 2>&1); then
+	if said=$(go test -run '^$' -fuzz "^$1\$" -fuzztime "$each" -fuzzminimizetime 1s -parallel 1 "$2" 2>&1); then
 		tail -1 <<<"$said"
 	elif grep -q '^    context deadline exceeded$' <<<"$said" && ! grep -q 'Failing input' <<<"$said"; then
 		# Until 1.27 Go now and then takes the end of the time for a failure (golang/go#75804).

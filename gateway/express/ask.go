@@ -14,11 +14,13 @@ import (
 
 // ask has the handler answer the request that is next on the connection, and tells whether
 // another can follow.
-func (s *lane) ask() (sent bool) {
-	r, err := http.ReadRequest(s.in)
+func (s *lane) ask(asked request) (sent bool) {
+	lines, _ := s.in.Peek(asked.size)
+	r, err := asked.inHTTP(lines)
 	if err != nil { // nothing that parse lets through
 		return false
 	}
+	_, _ = s.in.Discard(asked.size)
 	r.RemoteAddr, r.TLS = s.remote, s.tls
 	ctx, cancel := context.WithCancel(s.l.ctx)
 	defer cancel()

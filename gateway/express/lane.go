@@ -89,7 +89,7 @@ func (s *lane) run() net.Conn {
 			_, _ = s.in.Discard(asked.size)
 			sent = s.answer(hit) == nil
 		case Missing:
-			sent = s.ask()
+			sent = s.ask(asked)
 		case Elsewhere:
 			return s.handOver()
 		}

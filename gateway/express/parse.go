@@ -2,6 +2,8 @@ package express
 
 import (
 	"bytes"
+	"net/http"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -66,6 +68,28 @@ func parse(lines []byte, other []string) (request, verdict) {
 		}
 	}
 	return request{}, nothing
+}
+
+// inHTTP is a request that is for here, of these lines, as http.ReadRequest has it, which can
+// not know what they are and needs twice as long.
+func (a request) inHTTP(lines []byte) (*http.Request, error) {
+	line, rest, _ := strings.Cut(string(lines), "\r\n")
+	r := &http.Request{
+		Method: http.MethodGet, RequestURI: strings.TrimSuffix(strings.TrimPrefix(line, "GET "), " HTTP/1.1"),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header), Body: http.NoBody, Host: a.host,
+	}
+	for line, rest, _ = strings.Cut(rest, "\r\n"); line != ""; line, rest, _ = strings.Cut(rest, "\r\n") {
+		name, value, _ := strings.Cut(line, ":")
+		if name = textproto.CanonicalMIMEHeaderKey(name); name != "Host" {
+			r.Header[name] = append(r.Header[name], textproto.TrimString(value))
+		}
+	}
+	if r.Header.Get("Pragma") == "no-cache" && r.Header["Cache-Control"] == nil { // RFC 9111, section 5.4
+		r.Header["Cache-Control"] = []string{"no-cache"}
+	}
+	var err error
+	r.URL, err = url.ParseRequestURI(r.RequestURI)
+	return r, err
 }
 
 // target is the path of a request line, escaped as it is.

@@ -23,6 +23,9 @@ var mine = []string{
 	"GET /%41%2f%00%20 HTTP/1.1\r\nHost: [::1]:80\r\nconnection: Keep-Alive\r\n\r\n",
 	"GET //a/../b;c HTTP/1.1\r\nHost: a\r\nUser-Agent: \xff\xfe\r\nContent_Length: 5\r\n\r\n",
 	"GET /http://b/? HTTP/1.1\r\nHost: a\r\nUpgrade-Insecure-Requests: 1\r\n\r\nGET /next",
+	"GET /a HTTP/1.1\r\nHost: a\r\nx-any: 1\r\nX-Any:  2 \r\n\r\n",
+	"GET /a HTTP/1.1\r\nHost: a\r\nPragma: no-cache\r\n\r\n",
+	"GET /a HTTP/1.1\r\nHost: a\r\nCache-Control: max-age=0\r\nPragma: no-cache\r\n\r\n",
 }
 
 // odd are requests that are not, whatever the cache holds.
