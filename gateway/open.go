@@ -236,7 +236,7 @@ func (g *gate) openBucket(ctx context.Context, name string, b config.Bucket) (*o
 	}
 	operator, err := migrate.NewOperator(
 		&migrate.Migration{
-			Bucket: bucket, State: g.state, Log: g.log,
+			Bucket: bucket, State: g.state, Log: g.log, Life: g.buckets.lifeOf(name),
 			Hold: func() time.Duration { return time.Duration(g.now.Load().config.Migration.Hold) },
 		},
 		g.throttle, func() []config.Rule { return g.now.Load().config.Migration.Backfill.Order }, g.config.StateDir,

@@ -53,12 +53,15 @@ func needsCrawl(p mirror.Phase) bool {
 func (c *Crawl) finished(ctx context.Context, s *sweep) {
 	s.setState(Waiting)
 	for ctx.Err() == nil {
-		if c.bucket.Unsettled() > 0 { // it would be refused, and have held the writes
+		// While a write is open it would be refused, and have held the others; and somebody
+		// may be about to remove the bucket.
+		if c.bucket.Unsettled() > 0 || !c.migration.Life.TryLock() {
 			_ = pause(ctx, time.Second)
 			continue
 		}
 		p := s.progress()
 		err := c.migration.Crawled(ctx, p.Extra == 0, everything(s.rec.Rules))
+		c.migration.Life.Unlock()
 		var pending *mirror.PendingError
 		switch {
 		case err == nil, errors.Is(err, errLeft):

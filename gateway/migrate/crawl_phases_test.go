@@ -64,6 +64,28 @@ func TestCancelBeginsAnew(t *testing.T) {
 	})
 }
 
+// TestNothingIsRecordedOfABucketThatIsBeingRemoved: a finished crawl waits for who removes
+// the bucket, and then records nothing. Seen to fail without Life: record and markers came
+// while the bucket went, which a store answered with an error, and after it.
+func TestNothingIsRecordedOfABucketThatIsBeingRemoved(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard) {
+		fill(t, y.oldStore, "a", "b")
+		y.must(Start)
+		y.Life.Lock()
+		y.until("the crawl is through", func() bool { return y.Crawl.Progress().Done.Objects == 2 })
+		time.Sleep(time.Minute)
+		if p, _ := y.State.Phase("b"); p.Backfilled || y.Crawl.Progress().State != Waiting {
+			t.Errorf("the crawl is %s, recorded is %+v", y.Crawl.Progress().State, p)
+		}
+		y.ok(y.State.Drop("b"))
+		y.Life.Unlock()
+		y.until("the crawl has ended", func() bool { return y.Crawl.Progress().State == Finished })
+		if p, known := y.State.Phase("b"); known {
+			t.Errorf("it is back as %+v", p)
+		}
+	})
+}
+
 // TestBaseline: what new held before counts for nothing until it was compared: it is made
 // equal, what is missing is copied, and with something extra there is no way to a switch;
 // without, the baseline is proven. That holds of what rules leave to reads too. Seen to

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -194,7 +195,7 @@ func (r *rig) operatorIn(dir string) *migrate.Migration {
 	if _, known := state.Phase("b"); !known {
 		r.ok(state.SetPhase("b", r.bucket.Phase()))
 	}
-	return &migrate.Migration{Bucket: r.bucket, State: state, Log: slog.New(slog.DiscardHandler), Hold: func() time.Duration { return 2 * time.Second }}
+	return &migrate.Migration{Bucket: r.bucket, State: state, Log: slog.New(slog.DiscardHandler), Hold: func() time.Duration { return 2 * time.Second }, Life: new(sync.Mutex)}
 }
 
 // do runs commands that must succeed.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"sluice/gateway/mirror"
@@ -91,6 +92,9 @@ type Migration struct {
 	Log    *slog.Logger
 	// Hold answers how long writes may be held for a change.
 	Hold func() time.Duration
+	// Life is held while the bucket is opened, commanded or removed. What a finished crawl
+	// has proven is recorded under it, too: it must not come back after its bucket went.
+	Life *sync.Mutex
 }
 
 // Do changes the phase by a command, if that loses nothing.

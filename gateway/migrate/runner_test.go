@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ func (r *rig) crawling(l throttle.Limits) *migrate.Operator {
 	if err := state.SetPhase(r.bucket.Name, r.bucket.Phase()); err != nil {
 		r.t.Fatal(err)
 	}
-	m := &migrate.Migration{Bucket: r.bucket, State: state, Log: slog.New(slog.DiscardHandler), Hold: func() time.Duration { return 2 * time.Second }}
+	m := &migrate.Migration{Bucket: r.bucket, State: state, Log: slog.New(slog.DiscardHandler), Hold: func() time.Duration { return 2 * time.Second }, Life: new(sync.Mutex)}
 	o, err := migrate.NewOperator(m, slow, func() []config.Rule { return nil }, dir)
 	if err != nil {
 		r.t.Fatal(err)

@@ -93,7 +93,7 @@ func (y *yard) start() {
 	th, err := throttle.New(throttle.Limits{})
 	y.ok(err)
 	rules := y.rules // a test's change counts from the next start on
-	y.Operator, err = NewOperator(&Migration{Bucket: bucket, State: state, Log: log, Hold: func() time.Duration { return 2 * time.Second }}, th, func() []config.Rule { return rules }, y.dir)
+	y.Operator, err = NewOperator(&Migration{Bucket: bucket, State: state, Log: log, Hold: func() time.Duration { return 2 * time.Second }, Life: new(sync.Mutex)}, th, func() []config.Rule { return rules }, y.dir)
 	y.ok(err)
 	repairer := &Repairer{
 		Journal: y.journal, Bucket: func(context.Context, string) (*mirror.Bucket, error) { return bucket, nil }, Log: log, Workers: 2, Timeout: time.Minute,

@@ -154,7 +154,7 @@ func compareWrk(b *testing.B, name, ours, theirs string) {
 	var rates [2]float64
 	for range rounds {
 		for i, url := range []string{ours, theirs} {
-			rate, _ := wrk(b, url)
+			rate, _ := wrk(b, length, url)
 			rates[i] += rate / rounds
 		}
 	}

@@ -64,7 +64,7 @@ func BenchmarkTLS(b *testing.B) {
 			b.Fatal(err)
 		}
 		both(fmt.Sprintf("GET %d KiB, cached, HTTPS", size>>10), "/s", func(a string) float64 {
-			rate, _ := wrk(b, "https://"+a+"/"+object)
+			rate, _ := wrk(b, length, "https://"+a+"/"+object)
 			return rate
 		})
 	}
