@@ -17,7 +17,7 @@ import (
 func (g *gate) conditions() []migrate.Condition {
 	list := g.ownConditions()
 	for _, name := range slices.Sorted(maps.Keys(g.inUse())) {
-		list = append(list, g.stores[name].reach.condition("store "+name))
+		list = append(list, g.stores[name].reach.condition(ofStore+name))
 	}
 	return list
 }

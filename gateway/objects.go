@@ -68,17 +68,17 @@ func (c *call) headObject() error {
 }
 
 var (
-	hit   = []string{"HIT"}
-	miss  = []string{"MISS"}
-	stale = []string{"STALE"}
+	cacheHit   = []string{"HIT"}
+	cacheMiss  = []string{"MISS"}
+	cacheStale = []string{"STALE"}
 )
 
 // setServed says where an answer came from (RFC 9211).
 func setServed(h http.Header, s mirror.Served) {
-	status, word := "Sluice; hit", hit
+	status, word := "Sluice; hit", cacheHit
 	switch {
 	case s.Cache && s.Stale:
-		status, word = "Sluice; hit; detail=stale", stale
+		status, word = "Sluice; hit; detail=stale", cacheStale
 	case !s.Cache:
 		kept, collapsed := "", ""
 		if s.Kept {
@@ -87,7 +87,7 @@ func setServed(h http.Header, s mirror.Served) {
 		if s.Collapsed {
 			collapsed = "; collapsed"
 		}
-		status, word = "Sluice; fwd="+cmp.Or(s.Missed, "bypass")+kept+collapsed+"; detail="+strconv.Quote(s.Store), miss
+		status, word = "Sluice; fwd="+cmp.Or(s.Missed, "bypass")+kept+collapsed+"; detail="+strconv.Quote(s.Store), cacheMiss
 	}
 	if s.Cache {
 		h["Age"] = []string{strconv.Itoa(int(s.Age / time.Second))}

@@ -34,7 +34,7 @@ type Bucket struct {
 // One that is ours already is the store's own error (BucketAlreadyOwnedByYou) or,
 // with some stores, a success.
 func (s *Store) CreateBucket(ctx context.Context) error {
-	r := &request{op: "CreateBucket", method: http.MethodPut, mutation: true}
+	r := &request{op: "CreateBucket", method: http.MethodPut, header: make(http.Header), mutation: true}
 	if region := s.client.Load().region; region != "us-east-1" {
 		if err := r.withXML(locationXML{Region: region}); err != nil {
 			return err

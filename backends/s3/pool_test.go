@@ -77,7 +77,11 @@ func poolFor(t *testing.T, c Config) *pool {
 
 // read asks for something and reads it whole.
 func (p *pool) read(ctx context.Context, l net.Listener) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+l.Addr().String()+"/a%2Fb?c=d", nil)
+	return p.fetch(ctx, "http://"+l.Addr().String()+"/a%2Fb?c=d")
+}
+
+func (p *pool) fetch(ctx context.Context, url string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err
 	}
@@ -289,16 +293,7 @@ func TestReadsByTLS(t *testing.T) {
 	p := poolFor(t, Config{})
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	ask := func() (string, error) {
-		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://example.com/a%2Fb", nil)
-		resp, err := p.RoundTrip(req)
-		if err != nil {
-			return "", err
-		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		return string(body), err
-	}
+	ask := func() (string, error) { return p.fetch(t.Context(), "https://example.com/a%2Fb") }
 	dialled := 0
 	dial := p.t.DialContext
 	p.t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {

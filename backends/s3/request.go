@@ -262,7 +262,7 @@ func (s *Store) readXML(r *request, resp *http.Response, root string, v any) err
 	}
 }
 
-// withXML puts an XML body into the request.
+// withXML puts an XML body into the request, whose header is its own.
 func (r *request) withXML(v any) error {
 	raw, err := xml.Marshal(v)
 	if err != nil {
@@ -273,11 +273,11 @@ func (r *request) withXML(v any) error {
 	return nil
 }
 
-// withDocument puts a small body into the request, with the hashes S3 asks for.
+// withDocument puts a small body into the request, whose header is its own, with the hashes
+// S3 asks for.
 func (r *request) withDocument(raw []byte) {
 	sum, md := sha256.Sum256(raw), md5.Sum(raw)
 	r.body, r.size, r.sha256 = bytes.NewReader(raw), int64(len(raw)), hex.EncodeToString(sum[:])
-	r.header = cloned(r.header)
 	r.header.Set("Content-Md5", base64.StdEncoding.EncodeToString(md[:]))
 }
 

@@ -203,9 +203,9 @@ func TestHazard16CacheFillRacingAWrite(t *testing.T) {
 	})
 }
 
-// TestHazard16TornBody: the body of the stores' answers ends too early, and again where it is gone on with
-// (lasting.go). With a fill that
-// takes any end for the whole (read.go) the cache serves the torn object.
+// TestHazard16TornBody: the body of the stores' answers ends too early, and again where it
+// is gone on with (lasting.go). With a fill that takes any end for the whole (read.go) the
+// cache serves the torn object.
 func TestHazard16TornBody(t *testing.T) {
 	for name, tear := range map[string]func(r *rig){
 		"with an error": func(r *rig) {

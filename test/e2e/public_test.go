@@ -168,7 +168,7 @@ func TestPublicPaths(t *testing.T) {
 // TestBothWaysToAnAnswerAreOne: what the express lane answers to a plain GET is what others
 // get, of the stores, of the cache, and of an object that tells nothing of itself.
 func TestBothWaysToAnAnswerAreOne(t *testing.T) {
-	r := startPublic(t, func(c *config.Config) { c.Limits.ClientTimeout = config.Duration(time.Minute) })
+	r := startPublic(t)
 	told := map[string]string{
 		"Content-Type": "image/png", "Cache-Control": "no-cache", "Content-Encoding": "br", "Content-Language": "de, en",
 		"Content-Disposition": "inline; filename=\"a b.png\"",
